@@ -194,7 +194,8 @@ download()
 	mv "$found" "$tarball"
 }
 
-# Point the private apt at a suite of an archive and read its index.
+# Point the private apt at a suite of an archive and read its index; further
+# arguments are options for apt.
 use_suite()
 {
 	signed=
@@ -203,18 +204,21 @@ use_suite()
 		[ ! -f "$keyring" ] || signed=" [signed-by=$keyring]"
 	done
 	echo "deb-src$signed $1 $2 main" > "$apt/sources.list"
+	shift 2
 	rm -rf "$apt/state/lists"
 	mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$apt/parts"
-	private_apt apt-get update -o APT::Update::Error-Mode=any >&2
+	private_apt apt-get update -o APT::Update::Error-Mode=any "$@" >&2
 }
 
 # Look for the pinned version: in sid, where it is uploaded, and in testing,
-# where it lingers after sid has gone on.
+# where it lingers after sid has gone on. An index that is out of date (a snapshot, a
+# mirror that lags) will do: the SHA-256 above says which file is the right one.
 fetch_pinned()
 {
 	for archive in $(archives); do
 		for suite in sid testing; do
-			use_suite "$archive" "$suite" || continue
+			use_suite "$archive" "$suite" -o Acquire::Check-Date=false ||
+			    continue
 			for v in $(indexed_versions); do
 				case $v in
 				$version-*|$version+*) download "$v" && return 0;;
