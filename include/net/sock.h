@@ -1,0 +1,51 @@
+#ifndef NET_SOCK_H_
+#define NET_SOCK_H_
+
+#include <stdbool.h>
+
+#include "base/errmsg.h"
+#include "net/addr.h"
+
+/* Stream sockets, non-blocking and close-on-exec. */
+
+/*
+ * Listens on an address; *bound is where it really listens (port 0 becomes the
+ * port given).  An IPv6 wildcard takes IPv4 too.  A unix socket file that
+ * nobody listens on is replaced, one in use is an error.  Returns the
+ * descriptor, or -1 with the message filled.
+ */
+int sock_listen(const struct addr *, struct addr *bound, struct errmsg *);
+
+/* Every address of the machine at this port: IPv6 with IPv4, or IPv4 alone where
+ * there is no IPv6.  As sock_listen(). */
+int sock_listen_any(const char *port, struct addr *bound, struct errmsg *);
+
+/* Takes a connection; *peer is where it comes from.  Returns the descriptor, or
+ * -1 with errno set (EAGAIN: none waits). */
+int sock_accept(int, struct addr *peer);
+
+/* Starts connecting.  Returns the descriptor, or -1 with errno set; *pending
+ * says that the outcome comes later, as writability: see sock_outcome(). */
+int sock_connect(const struct addr *, bool *pending);
+
+/* The outcome of a connection attempt: 0 connected, else the errno. */
+int sock_outcome(int);
+
+/* What every tunnel's socket gets: TCP_NODELAY, keepalive, urgent data in line.
+ * A socket that knows no such option is left alone. */
+void sock_tune(int);
+
+/* Whether the descriptor is a socket. */
+bool sock_is(int);
+
+/* Bytes sent that the other side has not acknowledged; 0 where nobody can say. */
+int sock_unsent(int);
+
+/* Closes with a reset instead of an orderly end. */
+void sock_reset(int);
+
+/* What a read would find, without reading. */
+enum sock_state { SOCK_SILENT, SOCK_BYTES, SOCK_END, SOCK_ERROR };
+enum sock_state sock_peek(int);
+
+#endif

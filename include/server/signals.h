@@ -1,0 +1,16 @@
+#ifndef SERVER_SIGNALS_H_
+#define SERVER_SIGNALS_H_
+
+#include "base/errmsg.h"
+
+/*
+ * SIGTERM, SIGINT and SIGQUIT as a descriptor that becomes readable; one that was
+ * ignored when the program started stays ignored.  SIGPIPE is ignored.  Call before any
+ * thread exists.  Returns the descriptor, or -1 with the message filled.
+ */
+int signals_open(struct errmsg *);
+
+/* The next signal that waits, or 0. */
+int signals_next(int);
+
+#endif

@@ -1,0 +1,90 @@
+#ifndef TLS_SESSION_H_
+#define TLS_SESSION_H_
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/errmsg.h"
+#include "base/iores.h"
+#include "tls/cert.h"
+#include "tls/context.h"
+
+/*
+ * One TLS connection, without its transport: every call gets the ciphertext
+ * that is at hand and a place for the ciphertext that results.  One thread at
+ * a time, which may change between calls.
+ */
+struct tls_session;
+
+/*
+ * The I/O of one call.  The session takes bytes from the front of in (in and
+ * in_len move) and adds to out (out_len grows).  Out must have room for what a
+ * call can produce: TLS_OUT_HANDSHAKE, or tls_out_room() of what is written or read.
+ */
+struct tls_io {
+	const uint8_t *in;
+	size_t in_len;
+	uint8_t *out;
+	size_t out_len;
+	size_t out_cap;
+};
+
+/* Ciphertext that a handshake call may produce at most, in bytes. */
+#define TLS_OUT_HANDSHAKE ((size_t)192 * 1024)
+
+/* Ciphertext that writing n bytes, or reading n bytes of ciphertext (KeyUpdate
+ * replies, alerts), may produce at most. */
+size_t tls_out_room(size_t n);
+
+/* The most plaintext that a session may hold back for the next read. */
+#define TLS_RECORD_MAX ((size_t)16384)
+
+/*
+ * A session of a context.  name: in client mode the host that is asked for (SNI, when it
+ * is a DNS name), else NULL.  names: in client mode the names of which the peer's certificate must
+ * carry one, or nnames 0; they must live until the handshake is done.  Returns NULL with the message filled.
+ */
+struct tls_session *tls_session_new(struct tls_context *, const char *name,
+    const char *const *names, size_t nnames, struct errmsg *);
+
+/* Frees it without a word to the peer.  NULL is fine. */
+void tls_session_free(struct tls_session *);
+
+/*
+ * Goes on with the handshake.  IO_OK: done, and the peer is authorised.  IO_WANT: more
+ * ciphertext is needed.  IO_ALERT, IO_PROTOCOL, IO_NOMEM: failed; what is in out still goes
+ * to the peer, and tls_session_failure() has the story.
+ */
+enum iores tls_session_handshake(struct tls_session *, struct tls_io *);
+
+/* Decrypts at most one record into p.  IO_OK with *n > 0; IO_WANT: all ciphertext is
+ * used up; IO_EOF: close_notify; IO_ALERT, IO_PROTOCOL, IO_NOMEM: failed. */
+enum iores tls_session_read(struct tls_session *, struct tls_io *, void *p, size_t cap,
+    size_t *n);
+
+/* Encrypts all n bytes into out.  IO_OK, or IO_NOMEM. */
+enum iores tls_session_write(struct tls_session *, struct tls_io *, const void *p,
+    size_t n);
+
+/* Puts our close_notify into out; nothing may be written afterwards.  IO_OK or IO_NOMEM. */
+enum iores tls_session_finish(struct tls_session *, struct tls_io *);
+
+/* Why the session failed: what the peer presented, which rule refused, which alert went where. */
+const char *tls_session_failure(struct tls_session *, struct errmsg *);
+
+/* Whether the peer has sent anything at all. */
+bool tls_session_began(const struct tls_session *);
+
+/* Whether it was our own judgement of the peer that ended the handshake. */
+bool tls_session_refused(const struct tls_session *);
+
+/* The peer's certificate; NULL before the handshake and where none was presented. */
+const struct cert_info *tls_session_peer(const struct tls_session *);
+
+/* "TLSv1.3", "TLS_AES_128_GCM_SHA256", "X25519MLKEM768"; after the handshake. */
+const char *tls_session_version(const struct tls_session *);
+const char *tls_session_suite(const struct tls_session *);
+const char *tls_session_group(const struct tls_session *);
+
+#endif

@@ -1,0 +1,90 @@
+#ifndef TLS_TRUST_H_
+#define TLS_TRUST_H_
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+#include "base/errmsg.h"
+#include "tls/cert.h"
+
+/*
+ * Who may pass.  A struct trust is what the operator configured; trust_judge()
+ * is the one place where a peer's certificates are judged.
+ *
+ * No trust lives in the TLS library: its certificate store stays empty (what a
+ * peer sends can therefore never become an anchor for a later connection).  The path
+ * from the peer's certificate to an anchor is built here from this
+ * connection's certificates alone, and each link's signature is checked by the library.
+ */
+struct trust;
+
+/* Why a peer was refused: X(name, text for log lines). */
+#define TRUST_VERDICTS(X)                                                      \
+	X(TRUST_OK, "accepted")                                                \
+	X(TRUST_NO_CERT, "no certificate presented")                           \
+	X(TRUST_MALFORMED, "malformed certificate")                            \
+	X(TRUST_NOT_PINNED, "certificate is none of the peer certificates")    \
+	X(TRUST_UNKNOWN_CA, "issued by no trusted CA")                         \
+	X(TRUST_EXPIRED, "certificate has expired")                            \
+	X(TRUST_NOT_YET, "certificate is not valid yet")                       \
+	X(TRUST_WRONG_USE, "certificate is not meant for this use")            \
+	X(TRUST_WEAK, "key or signature is too weak")                          \
+	X(TRUST_BAD_CHAIN, "certificate chain breaks a rule")                  \
+	X(TRUST_WRONG_NAME, "certificate names another host")
+
+enum trust_verdict {
+#define TRUST_ENUM(name, text) name,
+	TRUST_VERDICTS(TRUST_ENUM)
+#undef TRUST_ENUM
+};
+
+const char *trust_verdict_text(enum trust_verdict);
+
+struct trust *trust_new(void);
+void trust_free(struct trust *);
+
+/* Adds every certificate of the PEM file to the exact certificates that may pass
+ * (by SHA-256 fingerprint).  A weak one is refused (cert_strong).  Returns 0 or -1. */
+int trust_add_peers(struct trust *, const char *file, struct errmsg *);
+
+/* Adds the CAs of the PEM file as anchors.  A certificate that is not a CA is
+ * trusted exactly, never as an issuer: the library would let it issue.  An expired anchor
+ * is kept and a message about it returned in the errmsg with result 1.  Returns 0,
+ * 1 (usable, with a warning in the message) or -1. */
+int trust_add_cas(struct trust *, const char *file, struct errmsg *);
+
+/* Whether anything at all was added. */
+bool trust_is_empty(const struct trust *);
+
+/* Whether CAs were added: then a client must know the name to expect. */
+bool trust_has_cas(const struct trust *);
+
+/*
+ * Judges the chain that a peer presented, chain[0] its own certificate, the
+ * rest in any order.  peer_is_server: the peer acts as TLS server (serverAuth use,
+ * names matter).  names: the peer must match one of these (DNS names or IP
+ * addresses as text), or any when nnames is 0.  now: seconds since the epoch.
+ *
+ * Rules: with peers configured the fingerprint must be one of them; with CAs
+ * configured a path to an anchor must hold; with both, both.  Dates are judged in
+ * every case, as are use (extended key usage, along the whole path), key sizes and hashes, CA flag,
+ * key usage, path length, name constraints and unknown critical extensions of each certificate on the path.
+ *
+ * Returns the verdict; anything but TRUST_OK has filled the message with the detail: which
+ * certificate, what was expected, what was found.  Pure: no clock, no state; any thread.
+ */
+enum trust_verdict trust_judge(const struct trust *, const struct der *chain,
+    size_t nchain, bool peer_is_server, const char *const *names, size_t nnames,
+    time_t now, struct errmsg *why);
+
+/*
+ * Whether a certificate names a host.  An IP address in the pattern is compared with
+ * the IP SANs only (bytes); a DNS name with DNS SANs, ASCII case-insensitive, a trailing
+ * dot ignored, "*" only as the whole leftmost label of a name of three labels or more and for exactly one
+ * label; the CN counts only where the certificate has no SAN at all.  Names with
+ * embedded NULs never match.
+ */
+bool trust_name_matches(const struct der *, const char *name);
+
+#endif

@@ -1,0 +1,82 @@
+#ifndef TUNNEL_POOL_H_
+#define TUNNEL_POOL_H_
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/errmsg.h"
+#include "base/inbox.h"
+#include "net/loop.h"
+#include "net/resolve.h"
+#include "tunnel/endpoint.h"
+
+/*
+ * The threads and what they share.  A lane is one thread with its loop, its
+ * buffers and the tunnels it owns; accept lanes bring tunnels to where they are open,
+ * worker lanes splice them.
+ */
+struct tunnel;
+struct pool;
+struct acceptor;
+struct opening;
+
+struct lane {
+	struct pool *pool;
+	struct loop *loop;
+	struct stage stage;
+	struct tunnel *tunnels;    /* all that it owns */
+	struct opening *askers;    /* those that wait for a name */
+	struct acceptor *acceptor; /* accept lanes only */
+	pthread_t thread;
+	bool started;
+	/* Worker lanes, for placing new tunnels: read by accept lanes. */
+	atomic_ullong load;        /* recent bytes, fading */
+	atomic_ullong load_at;     /* when load was brought up to date, ms */
+	atomic_uint count;         /* tunnels owned */
+};
+
+struct pool {
+	struct lane *accept;  size_t naccept;
+	struct lane *work;    size_t nwork;
+	struct resolver *resolver;
+	unsigned max_tunnels;
+	atomic_uint live;          /* tunnels that hold a slot */
+	atomic_bool closing;       /* no new tunnels; whoever frees the last one wakes main */
+	atomic_ullong next_id;
+	atomic_ullong ended;       /* tunnels that came to an end of their own */
+	atomic_ullong cut;         /* … and those that a shutdown cut */
+	atomic_int stdio_end;      /* enum stdio_end */
+	int wake_fd;               /* eventfd that main waits for */
+};
+
+/* What became of the tunnel on our stdio. */
+enum stdio_end { STDIO_OPEN, STDIO_CLEAN, STDIO_ERROR };
+
+/* Makes the lanes, none running yet.  Returns NULL with the message filled. */
+struct pool *pool_new(size_t naccept, size_t nwork, unsigned max_tunnels, struct errmsg *);
+
+/* Starts every thread.  Returns 0, or -1 with the message filled; those that run are then stopped. */
+int pool_start(struct pool *, struct errmsg *);
+
+/* Ends what is left in the lanes (counted as cut), then the threads. */
+void pool_stop(struct pool *);
+void pool_free(struct pool *);
+
+/* Takes a slot for a tunnel; false when all are taken.  Giving one back wakes a parked
+ * acceptor, and main when the pool is closing and it was the last. */
+bool pool_take_slot(struct pool *);
+void pool_free_slot(struct pool *);
+
+/* Wakes main. */
+void pool_wake_main(struct pool *);
+
+/* The worker lane that the next tunnel goes to: least recent bytes, then fewest tunnels. */
+struct lane *pool_place(struct pool *, uint64_t now);
+
+/* Notes bytes that a worker lane moved. */
+void lane_moved(struct lane *, uint64_t now, uint64_t bytes);
+
+#endif

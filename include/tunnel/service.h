@@ -1,0 +1,31 @@
+#ifndef TUNNEL_SERVICE_H_
+#define TUNNEL_SERVICE_H_
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/errmsg.h"
+#include "conf/config.h"
+#include "tls/context.h"
+
+/*
+ * One section of the configuration at run time.  Immutable once made but for
+ * the atomics; refcounted; any thread.
+ */
+struct service {
+	atomic_uint refs;
+	const struct conf_service *conf; /* lives as long as the program's configuration */
+	struct tls_context *tls;
+	const char *const *names;        /* checkHost, or none */
+	size_t nnames;
+	atomic_bool stdio_taken;         /* our stdio is an end of one tunnel of it */
+};
+
+/* Turns the configuration into a service, reading its files.  Returns NULL with
+ * the message filled. */
+struct service *service_new(const struct conf_service *, struct errmsg *);
+struct service *service_ref(struct service *);
+void service_unref(struct service *);
+
+#endif

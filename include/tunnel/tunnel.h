@@ -1,0 +1,129 @@
+#ifndef TUNNEL_TUNNEL_H_
+#define TUNNEL_TUNNEL_H_
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/errmsg.h"
+#include "base/inbox.h"
+#include "net/loop.h"
+#include "tunnel/dial.h"
+#include "tunnel/endpoint.h"
+#include "tunnel/pool.h"
+#include "tunnel/pump.h"
+#include "tunnel/reason.h"
+#include "tunnel/service.h"
+
+/*
+ * A tunnel: two endpoints, two pumps, and the step it is in.
+ *
+ *   server: handshake → connect → hand over → splice → …
+ *   client: connect → handshake → hand over → splice → …
+ *
+ * It belongs to one lane at a time, is handed over once, and only its lane's
+ * thread touches it.  Events mark and post it; its task then runs its step.
+ */
+struct tunnel;
+
+enum verdict {
+	STEP_NEXT, /* done: the next step of the row */
+	STEP_GO,   /* the step was changed: run it */
+	STEP_WAIT, /* nothing more until something happens */
+	STEP_GONE, /* handed over: not ours any more */
+	STEP_END,  /* over: the driver frees the tunnel */
+};
+
+struct step {
+	const char *name; /* "while …" in the log */
+	enum verdict (*run)(struct tunnel *);
+	enum verdict (*late)(struct tunnel *); /* its deadline is over */
+};
+
+/* What a tunnel needs only until it is open. */
+struct opening {
+	struct opening *next_asker; /* in the lane: waits for a name */
+	struct tunnel *tunnel;
+	size_t target;              /* the connect line being tried */
+	bool asking;
+	struct dial dial;
+	struct errmsg why;          /* of the failure, for the log */
+};
+
+struct tunnel {
+	struct inbox_msg msg;
+	struct task task;
+	struct loop_timer timer;
+	struct tunnel *next, **link; /* in its lane */
+	struct lane *lane;
+	struct service *service;
+	const struct step *step;
+	struct opening *opening;     /* NULL once open */
+	uint64_t id;
+	uint64_t started;            /* ms of the loop's clock, like those below */
+	uint64_t active;             /* when the deadline's time began to run */
+	uint64_t limit;              /* ms; 0: no deadline */
+	uint64_t poll_at;            /* when to run the step again without an event; 0: never */
+	bool expired;
+	bool stdio;                  /* an end of it is our stdio */
+	bool truncated;              /* … and the far side was told a proper end */
+	enum reason reason;
+	struct endpoint down, up;    /* the accepted side, the connected side */
+	struct pump fwd, rev;        /* down → up, up → down */
+	struct pump *tail;           /* after a failure: what may still bring bytes */
+	struct endpoint *survivor;   /* … and whom to tell */
+	char *from, *to;             /* addresses as text */
+};
+
+/*
+ * Makes a tunnel that holds a slot of the pool: the accepted descriptor (and another one to
+ * write to, or the same) become its own.  Its task is posted to the lane's loop.  Returns NULL when memory ran
+ * out: the descriptors are then closed and the slot given back.
+ */
+struct tunnel *tunnel_new(struct lane *, struct service *, int rfd, int wfd,
+    const char *from);
+
+/* The steps that open a tunnel, by mode; the last hands it over to a worker lane. */
+extern const struct step tunnel_open_server[];
+extern const struct step tunnel_open_client[];
+
+/* The steps of an open tunnel. */
+extern const struct step tunnel_spliced[];
+
+/* Tells the failed handshake's peer why, then waits for it to leave. */
+extern const struct step tunnel_farewell;
+
+/* Runs the tunnel's step in this turn's task phase. */
+void tunnel_wake(void *);
+
+/* Changes the step. */
+enum verdict tunnel_go(struct tunnel *, const struct step *);
+
+/* Notes the reason, if there is none yet, and ends the tunnel. */
+enum verdict tunnel_fail(struct tunnel *, enum reason);
+
+/* The deadline: so many seconds from now, 0 for none; tunnel_touch() makes it run anew. */
+void tunnel_limit(struct tunnel *, unsigned seconds);
+void tunnel_touch(struct tunnel *);
+
+/* Runs the step again after so many milliseconds. */
+void tunnel_poll(struct tunnel *, unsigned ms);
+
+/* The lane takes it, or gives it up: list, deadline, and both wires' loop.  Adopting
+ * returns -1 when the kernel refuses to watch. */
+int tunnel_adopt(struct tunnel *, struct lane *);
+void tunnel_release(struct tunnel *);
+
+/* Frees what it needed only until it was open. */
+void tunnel_opened(struct tunnel *);
+
+/* Ends a tunnel at once, from outside its steps, in its lane's thread. */
+void tunnel_cut(struct tunnel *);
+
+/* One line in the log about how it ended. */
+void tunnel_report(const struct tunnel *);
+
+/* The endpoint that speaks TLS (its session may not exist yet), and the other one. */
+struct endpoint *tunnel_tls_side(struct tunnel *);
+struct endpoint *tunnel_plain_side(struct tunnel *);
+
+#endif

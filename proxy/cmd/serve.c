@@ -1,0 +1,33 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/args.h"
+#include "cmd/help.h"
+#include "cmd/serve.h"
+#include "server/server.h"
+
+int
+cmd_serve(int argc, char **argv)
+{
+	struct config *config;
+	struct errmsg e;
+	int rc;
+
+	switch (args_config(argc, argv, &config, &e)) {
+	case 0:
+		break;
+	case 1:
+		help_command(stdout, strcmp(argv[0], "client") == 0);
+		return 0;
+	default:
+		fprintf(stderr, "sluss: %s\n", e.text);
+		return 1;
+	}
+	rc = server_run(config, &e);
+	config_free(config);
+	if (rc == -1) {
+		fprintf(stderr, "sluss: %s\n", e.text);
+		return 1;
+	}
+	return rc;
+}

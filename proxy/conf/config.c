@@ -1,0 +1,234 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/config.h"
+#include "conf/options.h"
+
+struct config *
+config_new(const char *name, bool client, struct errmsg *why)
+{
+	struct config *config;
+
+	if ((config = calloc(1, sizeof(*config))) == NULL)
+		goto err0;
+	if ((config->services = calloc(1, sizeof(*config->services))) == NULL)
+		goto err1;
+	config->nservices = 1;
+	if ((config->services[0].name = strdup(name)) == NULL)
+		goto err1;
+	config->services[0].client = client;
+	if (options_defaults(config, &config->services[0], why) == -1) {
+		config_free(config);
+		return NULL;
+	}
+	return config;
+err1:
+	config_free(config);
+err0:
+	errmsg_set(why, "out of memory");
+	return NULL;
+}
+
+void
+config_free(struct config *config)
+{
+	size_t i;
+
+	if (config == NULL)
+		return;
+	for (i = 0; i < config->nservices; i++)
+		options_release(&config->services[i]);
+	free(config->services);
+	free(config);
+}
+
+/* How many addresses are of the kind. */
+static size_t
+count(const struct conf_addrs *list, enum addr_kind kind)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < list->n; i++)
+		n += list->items[i].kind == kind;
+	return n;
+}
+
+static int
+check_accept(const struct conf_service *s, struct errmsg *why)
+{
+	if (count(&s->accept, ADDR_ECHO) > 0)
+		return errmsg_set(why,
+		    "--accept echo: makes no sense: echo: is a target, for --connect of "
+		    "a server");
+	if (count(&s->accept, ADDR_STDIO) == 0)
+		return 0;
+	if (!s->client)
+		return errmsg_set(why,
+		    "--accept - is for client mode: a server listens on a port or "
+		    "socket, e.g. --accept 4433");
+	if (s->accept.n > 1)
+		return errmsg_set(
+		    why, "--accept - must be the only --accept: leave the others out");
+	if (s->connect.n > 1)
+		return errmsg_set(why,
+		    "--accept - is a single tunnel: give one --connect, not %zu",
+		    s->connect.n);
+	return 0;
+}
+
+static int
+check_connect_stdio(const struct conf_service *s, struct errmsg *why)
+{
+	size_t sockets = count(&s->accept, ADDR_UNIX);
+
+	if (count(&s->connect, ADDR_STDIO) == 0)
+		return 0;
+	if (s->client)
+		return errmsg_set(why,
+		    "--connect - is for server mode: a client connects to a server, "
+		    "e.g. --connect db.example.org:4433");
+	if (s->connect.n > 1)
+		return errmsg_set(
+		    why, "--connect - must be the only --connect: leave the others out");
+	if (sockets != 0 && sockets != s->accept.n)
+		return errmsg_set(why,
+		    "--connect - is a single tunnel: give --accept with ports or with "
+		    "the path of a socket, not both");
+	return 0;
+}
+
+static int
+check_connect(const struct conf_service *s, struct errmsg *why)
+{
+	size_t i;
+
+	if (s->client && count(&s->connect, ADDR_ECHO) > 0)
+		return errmsg_set(why,
+		    "--connect echo: is for server mode: a client connects to a server, "
+		    "e.g. --connect db.example.org:4433");
+	for (i = 0; i < s->connect.n; i++) {
+		const struct addr_spec *a = &s->connect.items[i];
+
+		if (a->kind == ADDR_TCP && a->port[strspn(a->port, "0")] == '\0')
+			return errmsg_set(why,
+			    "--connect %.128s: nothing listens on port 0: give the port "
+			    "of the %s",
+			    a->text, s->client ? "server" : "plain service");
+	}
+	return check_connect_stdio(s, why);
+}
+
+static int
+check_missing(const struct conf_service *s, struct errmsg *why)
+{
+	if (s->accept.n == 0 && s->client)
+		return errmsg_set(why,
+		    "--accept is missing: add where to listen for plain connections, "
+		    "e.g. --accept 127.0.0.1:6379, or --accept - for standard input and "
+		    "output");
+	if (s->accept.n == 0)
+		return errmsg_set(why,
+		    "--accept is missing: add where to listen for TLS connections, e.g. "
+		    "--accept 4433");
+	if (s->connect.n == 0 && s->client)
+		return errmsg_set(why,
+		    "--connect is missing: add where the server listens, e.g. --connect "
+		    "db.example.org:4433");
+	if (s->connect.n == 0)
+		return errmsg_set(why,
+		    "--connect is missing: add where the plain service listens, e.g. "
+		    "--connect 127.0.0.1:6379");
+	return 0;
+}
+
+static int
+check_cert(const struct conf_service *s, struct errmsg *why)
+{
+	if (s->cert != NULL)
+		return 0;
+	if (!s->client)
+		return errmsg_set(why,
+		    "--cert is missing: make a certificate with \"sluss keygen server "
+		    "--dns HOST\" and add --cert server.pem");
+	if (!s->insecure)
+		return errmsg_set(why,
+		    "--cert is missing: make a certificate with \"sluss keygen client\" "
+		    "and add --cert client.pem");
+	if (s->key != NULL)
+		return errmsg_set(
+		    why, "--key without --cert: add --cert FILE, or leave --key out");
+	return 0;
+}
+
+static int
+contradicts(const char *option, struct errmsg *why)
+{
+	return errmsg_set(
+	    why, "--insecure contradicts %s: leave one of them out", option);
+}
+
+static int
+check_trust(const struct conf_service *s, struct errmsg *why)
+{
+	const char *other = s->client ? "server" : "client";
+
+	if (s->insecure && s->peer.n > 0)
+		return contradicts("--peer", why);
+	if (s->insecure && s->cafile.n > 0)
+		return contradicts("--cafile", why);
+	if (s->insecure && s->checkhost.n > 0)
+		return contradicts("--checkhost", why);
+	if (s->insecure || s->peer.n > 0 || s->cafile.n > 0)
+		return 0;
+	return errmsg_set(why,
+	    "nothing says which %s may pass: add --peer %s.crt (its certificate) or "
+	    "--cafile ca.crt (the CA that issued it); for trying out only, --insecure "
+	    "lets anyone pass",
+	    other, other);
+}
+
+/* With a CA alone anyone whom it has issued for could be at the other end: the
+ * certificate must name the host, and a unix socket has none. */
+static int
+check_names(const struct conf_service *s, struct errmsg *why)
+{
+	size_t i;
+
+	if (!s->client || s->cafile.n == 0 || s->peer.n > 0 || s->checkhost.n > 0)
+		return 0;
+	for (i = 0; i < s->connect.n; i++)
+		if (s->connect.items[i].kind == ADDR_UNIX)
+			return errmsg_set(why,
+			    "--checkhost is missing: with --cafile the certificate must "
+			    "name the server, and the socket %.128s gives no name: add "
+			    "e.g. --checkhost db.example.org",
+			    s->connect.items[i].text);
+	return 0;
+}
+
+static int
+check_versions(const struct conf_service *s, struct errmsg *why)
+{
+	if (s->version_min <= s->version_max)
+		return 0;
+	return errmsg_set(why,
+	    "--sslversionmin TLSv1.3 is above --sslversionmax TLSv1.2: raise the one or "
+	    "lower the other");
+}
+
+int
+config_check(const struct config *config, struct errmsg *why)
+{
+	static int (*const checks[])(
+	    const struct conf_service *, struct errmsg *) = { check_missing, check_accept,
+		check_connect, check_cert, check_trust, check_names, check_versions };
+	size_t i, j;
+
+	assert(config->nservices > 0);
+	for (i = 0; i < config->nservices; i++)
+		for (j = 0; j < sizeof(checks) / sizeof(checks[0]); j++)
+			if (checks[j](&config->services[i], why) == -1)
+				return -1;
+	return 0;
+}

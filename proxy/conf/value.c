@@ -1,0 +1,214 @@
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conf/value.h"
+
+#define NAME_MAX_BYTES 64
+
+/* A word longer than this is not a slip of the finger. */
+#define WORD_MAX 32
+
+int
+value_bool(const char *text, bool *value, struct errmsg *why)
+{
+	bool yes = strcasecmp(text, "yes") == 0;
+
+	if (!yes && strcasecmp(text, "no") != 0)
+		return errmsg_set(
+		    why, "\"%.128s\" is neither yes nor no: give one of them", text);
+	*value = yes;
+	return 0;
+}
+
+int
+value_number(const char *text, const char *unit, unsigned min, unsigned max,
+    unsigned *value, struct errmsg *why)
+{
+	unsigned long long n = 0;
+	const char *p;
+
+	for (p = text; isdigit((unsigned char)*p); p++)
+		if (n <= UINT_MAX)
+			n = n * 10 + (unsigned)(*p - '0');
+	if (p == text || *p != '\0')
+		return errmsg_set(why,
+		    "\"%.128s\" is not a whole number: give %u to %u%s%s", text, min, max,
+		    unit == NULL ? "" : " ", unit == NULL ? "" : unit);
+	if (n < min || n > max)
+		return errmsg_set(why, "%.128s is out of range: give %u to %u%s%s", text,
+		    min, max, unit == NULL ? "" : " ", unit == NULL ? "" : unit);
+	*value = (unsigned)n;
+	return 0;
+}
+
+/* Writes "a, b, c" (cut when too long). */
+static void
+join(char *out, size_t size, const char *const *words, size_t n)
+{
+	size_t i, used = 0;
+
+	out[0] = '\0';
+	for (i = 0; i < n && used < size; i++)
+		used += (size_t)snprintf(
+		    out + used, size - used, "%s%s", i == 0 ? "" : ", ", words[i]);
+}
+
+int
+value_choice(const char *text, const char *const *words, size_t n, size_t *value,
+    struct errmsg *why)
+{
+	char list[256];
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (strcasecmp(text, words[i]) == 0) {
+			*value = i;
+			return 0;
+		}
+	join(list, sizeof(list), words, n);
+	return errmsg_set(
+	    why, "\"%.128s\" is not known here: give one of %s", text, list);
+}
+
+int
+value_level(const char *text, int *level, struct errmsg *why)
+{
+	/* syslog's order is its numbers. */
+	static const char *const names[] = { "emerg", "alert", "crit", "err", "warning",
+		"notice", "info", "debug" };
+	const size_t n = sizeof(names) / sizeof(names[0]);
+	size_t i;
+
+	if (text[0] >= '0' && text[0] <= '7' && text[1] == '\0') {
+		*level = text[0] - '0';
+		return 0;
+	}
+	if (value_choice(text, names, n, &i, why) == -1)
+		return errmsg_prefix(why, "a level is 0 to 7 or its name");
+	*level = (int)i;
+	return 0;
+}
+
+/* Replaces a malloc'ed string. */
+static int
+replace(char **at, const char *text, struct errmsg *why)
+{
+	char *copy = strdup(text);
+
+	if (copy == NULL)
+		return errmsg_set(why, "out of memory");
+	free(*at);
+	*at = copy;
+	return 0;
+}
+
+int
+value_path(const char *text, char **path, struct errmsg *why)
+{
+	if (text[0] == '\0')
+		return errmsg_set(why, "the file's name is empty: give a path");
+	return replace(path, text, why);
+}
+
+int
+value_name(const char *text, char **name, struct errmsg *why)
+{
+	const char *p = text;
+
+	while (isprint((unsigned char)*p))
+		p++;
+	if (text[0] == '\0' || *p != '\0' || p - text > NAME_MAX_BYTES)
+		return errmsg_set(why,
+		    "\"%.128s\" is no good name for log lines: give 1 to %d plain "
+		    "characters",
+		    text, NAME_MAX_BYTES);
+	return replace(name, text, why);
+}
+
+static bool
+is_host(const char *text)
+{
+	struct in6_addr in6;
+	const char *p = text;
+
+	if (inet_pton(AF_INET6, text, &in6) == 1)
+		return true;
+	while (isalnum((unsigned char)*p) || (*p != '\0' && strchr("-._", *p) != NULL))
+		p++;
+	return p != text && *p == '\0';
+}
+
+int
+value_host(const char *text, char **host, struct errmsg *why)
+{
+	if (!is_host(text))
+		return errmsg_set(why,
+		    "\"%.128s\" is not a host name or an IP address: give it whole and "
+		    "alone, without port, brackets, scheme or *",
+		    text);
+	return replace(host, text, why);
+}
+
+static unsigned
+min3(unsigned a, unsigned b, unsigned c)
+{
+	unsigned least = a < b ? a : b;
+
+	return least < c ? least : c;
+}
+
+/* How many characters to insert, delete or replace, case aside (Levenshtein). */
+static unsigned
+distance(const char *a, const char *b)
+{
+	unsigned row[WORD_MAX + 1];
+	size_t i, j, nb = strlen(b);
+
+	for (j = 0; j <= nb; j++)
+		row[j] = (unsigned)j;
+	for (i = 0; a[i] != '\0'; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = (unsigned)i + 1;
+		for (j = 0; j < nb; j++) {
+			unsigned above = row[j + 1];
+			bool same =
+			    tolower((unsigned char)a[i]) == tolower((unsigned char)b[j]);
+
+			row[j + 1] = min3(above + 1, row[j] + 1, diagonal + !same);
+			diagonal = above;
+		}
+	}
+	return row[nb];
+}
+
+const char *
+value_nearest(const char *text, const char *const *words, size_t n)
+{
+	const size_t len = strlen(text);
+	/* The shorter the word, the less of it may be wrong. */
+	unsigned best = (unsigned)len / 4 + 2;
+	const char *nearest = NULL;
+	size_t i;
+
+	if (len < 2 || len > WORD_MAX)
+		return NULL;
+	for (i = 0; i < n; i++) {
+		unsigned d = WORD_MAX;
+
+		if (strncasecmp(text, words[i], len) == 0)
+			d = 1; /* a beginning: "--ca" */
+		else if (strlen(words[i]) <= WORD_MAX)
+			d = distance(text, words[i]);
+		if (d < best) {
+			best = d;
+			nearest = words[i];
+		}
+	}
+	return nearest;
+}

@@ -1,0 +1,81 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/help.h"
+#include "cmd/keygen.h"
+#include "cmd/serve.h"
+#include "conf/value.h"
+
+/* The commands: what main() does is to find the right row. */
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv); /* argv[0]: the command's name */
+} commands[] = {
+	{ "server", cmd_serve },
+	{ "client", cmd_serve },
+	{ "keygen", cmd_keygen },
+};
+
+#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static int
+run(int argc, char **argv)
+{
+	const char *names[NCOMMANDS];
+	const char *nearest;
+	size_t i;
+
+	for (i = 0; i < NCOMMANDS; i++) {
+		if (strcmp(argv[0], commands[i].name) == 0)
+			return commands[i].run(argc, argv);
+		names[i] = commands[i].name;
+	}
+	nearest = value_nearest(argv[0], names, NCOMMANDS);
+	if (nearest != NULL)
+		fprintf(stderr, "sluss: unknown command %s (did you mean %s?)\n", argv[0],
+		    nearest);
+	else
+		fprintf(stderr,
+		    "sluss: unknown command %s: \"sluss --help\" lists them\n", argv[0]);
+	return 1;
+}
+
+static int
+is_one_of(const char *arg, const char *a, const char *b, const char *c)
+{
+	return strcmp(arg, a) == 0 || strcmp(arg, b) == 0 || strcmp(arg, c) == 0;
+}
+
+/* A text that did not reach its reader is a failure: a full disk, a closed pipe. */
+static int
+written(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	perror("sluss: standard output");
+	return 1;
+}
+
+int
+main(int argc, char **argv)
+{
+	static char help[] = "--help";
+
+	if (argc < 2) {
+		help_overview(stderr);
+		return 1;
+	}
+	if (is_one_of(argv[1], "--version", "-V", "version")) {
+		help_version(stdout);
+		return written();
+	}
+	if (!is_one_of(argv[1], "--help", "-h", "help"))
+		return run(argc - 1, argv + 1);
+	if (argc > 2) {
+		char *of_command[] = { argv[2], help, NULL };
+
+		return run(2, of_command);
+	}
+	help_overview(stdout);
+	return written();
+}

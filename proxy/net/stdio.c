@@ -1,0 +1,141 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "net/stdio.h"
+
+#define RELAY_BYTES 65536
+
+/* The thread that writes our standard output, where there is one. */
+static pthread_t writer;
+static bool writer_runs;
+
+/* Copies until the end or an error of either side, then ends both. */
+static void *
+relay(void *arg)
+{
+	uint8_t chunk[RELAY_BYTES];
+	int from = (int)((intptr_t)arg >> 16), to = (int)((intptr_t)arg & 0xffff);
+	ssize_t n, put;
+
+	for (;;) {
+		n = read(from, chunk, sizeof(chunk));
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		for (ssize_t done = 0; done < n; done += put) {
+			put = write(to, chunk + done, (size_t)(n - done));
+			if (put == -1 && errno == EINTR)
+				put = 0;
+			else if (put == -1)
+				goto out;
+		}
+	}
+out:
+	close(from);
+	close(to);
+	return NULL;
+}
+
+/* A descriptor for the loop, behind which a thread blocks in our place. */
+static int
+relay_start(int fd, bool reading, struct errmsg *e)
+{
+	int pair[2], rc;
+	intptr_t arg;
+	pthread_t thread;
+	sigset_t all, old;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+		return errmsg_set(e, "cannot make a socket pair: %s", strerror(errno));
+	arg = reading ? (intptr_t)fd << 16 | pair[1] : (intptr_t)pair[1] << 16 | fd;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&thread, NULL, relay, (void *)arg);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc != 0) {
+		close(pair[0]);
+		close(pair[1]);
+		return errmsg_set(e, "cannot start a thread: %s", strerror(rc));
+	}
+	if (reading) {
+		pthread_detach(thread);
+	} else {
+		writer = thread;
+		writer_runs = true;
+	}
+	return pair[0];
+}
+
+/* Another descriptor of ours for what stands at 0 or 1. */
+static int
+take(int std, bool reading, struct errmsg *e)
+{
+	char path[32];
+	struct stat st;
+	int fd;
+
+	if (fstat(std, &st) == -1)
+		return errmsg_set(e, "standard %s is closed; it is one end of this tunnel",
+		    reading ? "input" : "output");
+	if (S_ISFIFO(st.st_mode) || isatty(std)) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", std);
+		fd = open(path, (reading ? O_RDONLY : O_WRONLY) | O_NONBLOCK | O_CLOEXEC |
+		    O_NOCTTY);
+		if (fd != -1)
+			return fd;
+	}
+	fd = fcntl(std, F_DUPFD_CLOEXEC, 3);
+	if (fd == -1)
+		return errmsg_set(e, "cannot duplicate standard %s: %s",
+		    reading ? "input" : "output", strerror(errno));
+	if (S_ISSOCK(st.st_mode) || S_ISREG(st.st_mode))
+		return fd;
+	return relay_start(fd, reading, e);
+}
+
+static bool
+same_socket(void)
+{
+	struct stat a, b;
+
+	return fstat(STDIN_FILENO, &a) == 0 && fstat(STDOUT_FILENO, &b) == 0 &&
+	    S_ISSOCK(a.st_mode) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+int
+stdio_take(int *rfd, int *wfd, struct errmsg *e)
+{
+	int null;
+
+	if ((*rfd = take(STDIN_FILENO, true, e)) == -1)
+		return -1;
+	*wfd = *rfd;
+	if (!same_socket() && (*wfd = take(STDOUT_FILENO, false, e)) == -1) {
+		close(*rfd);
+		return -1;
+	}
+	if ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1)
+		return errmsg_set(e, "/dev/null: %s", strerror(errno));
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	close(null);
+	return 0;
+}
+
+void
+stdio_wait(void)
+{
+	if (writer_runs)
+		pthread_join(writer, NULL);
+	writer_runs = false;
+}

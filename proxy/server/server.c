@@ -1,0 +1,376 @@
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "net/sock.h"
+#include "net/stdio.h"
+#include "server/server.h"
+#include "server/signals.h"
+#include "tls/library.h"
+#include "tunnel/acceptor.h"
+#include "tunnel/pool.h"
+#include "tunnel/service.h"
+#include "tunnel/tunnel.h"
+
+/* Descriptors that are no tunnel's: threads, listeners, log, libraries. */
+#define SPARE_FDS 200
+
+/* A hard limit may be a thousand million; tables of the kernel grow with what is used. */
+#define NOFILE_MAX 1048576
+
+struct server {
+	const struct config *conf;
+	struct service **services;
+	size_t nservices;
+	struct listener *listeners;
+	struct addr *bound;
+	size_t nlisteners;
+	struct pool *pool;
+	int signal_fd;
+};
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* Raises the limit on descriptors as far as allowed; returns what holds then. */
+static rlim_t
+raise_nofile(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		return 1024;
+	rl.rlim_cur = rl.rlim_max < NOFILE_MAX ? rl.rlim_max : NOFILE_MAX;
+	setrlimit(RLIMIT_NOFILE, &rl);
+	getrlimit(RLIMIT_NOFILE, &rl);
+	return rl.rlim_cur;
+}
+
+/* How many tunnels, two descriptors each, the limit allows, or what was asked for. */
+static int
+max_tunnels(const struct config *c, unsigned *max, struct errmsg *e)
+{
+	rlim_t fds = raise_nofile();
+	rlim_t can = fds > SPARE_FDS + 2 ? (fds - SPARE_FDS) / 2 : fds > 64 ? (fds - 62) / 2 : 1;
+
+	if (c->max_tunnels > can)
+		return errmsg_set(e, "--maxtunnels %u needs %llu open files but the limit is "
+		    "%llu; raise it (ulimit -n) or ask for at most %llu", c->max_tunnels,
+		    2ULL * c->max_tunnels + SPARE_FDS, (unsigned long long)fds,
+		    (unsigned long long)can);
+	*max = c->max_tunnels > 0 ? c->max_tunnels : (unsigned)can;
+	return 0;
+}
+
+/* The CPUs that this process may use. */
+static unsigned
+cpus(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == -1)
+		return 1;
+	return (unsigned)CPU_COUNT(&set);
+}
+
+static int
+make_services(struct server *s, struct errmsg *e)
+{
+	const struct config *c = s->conf;
+
+	if ((s->services = calloc(c->nservices, sizeof(*s->services))) == NULL)
+		return errmsg_set(e, "out of memory");
+	for (; s->nservices < c->nservices; s->nservices++)
+		if ((s->services[s->nservices] =
+		    service_new(&c->services[s->nservices], e)) == NULL)
+			return -1;
+	return 0;
+}
+
+static int
+add_listener(struct server *s, int fd, const struct addr *bound, struct service *service,
+    struct errmsg *e)
+{
+	struct listener *l;
+	struct addr *b;
+
+	l = realloc(s->listeners, (s->nlisteners + 1) * sizeof(*l));
+	if (l != NULL)
+		s->listeners = l;
+	b = realloc(s->bound, (s->nlisteners + 1) * sizeof(*b));
+	if (b != NULL)
+		s->bound = b;
+	if (l == NULL || b == NULL) {
+		close(fd);
+		return errmsg_set(e, "out of memory");
+	}
+	l[s->nlisteners] = (struct listener){ .fd = fd, .service = service };
+	b[s->nlisteners++] = *bound;
+	return 0;
+}
+
+/* Every address that an accept line means. */
+static int
+listen_on(struct server *s, const struct addr_spec *spec, struct service *service,
+    struct errmsg *e)
+{
+	struct addr_list list = { 0 };
+	struct addr bound;
+	int fd, rc = 0;
+
+	if (spec->kind == ADDR_STDIO)
+		return 0;
+	if (spec->kind == ADDR_TCP && spec->host == NULL) {
+		fd = sock_listen_any(spec->port, &bound, e);
+		return fd == -1 ? -1 : add_listener(s, fd, &bound, service, e);
+	}
+	if (addr_resolve(spec, true, false, &list, e) == -1)
+		return -1;
+	for (size_t i = 0; i < list.n && rc == 0; i++) {
+		fd = sock_listen(&list.items[i], &bound, e);
+		rc = fd == -1 ? -1 : add_listener(s, fd, &bound, service, e);
+	}
+	addr_list_free(&list);
+	return rc;
+}
+
+static int
+open_listeners(struct server *s, struct errmsg *e)
+{
+	for (size_t i = 0; i < s->nservices; i++) {
+		const struct conf_service *c = s->services[i]->conf;
+
+		for (size_t k = 0; k < c->accept.n; k++)
+			if (listen_on(s, &c->accept.items[k], s->services[i], e) == -1)
+				return errmsg_prefix(e, "Binding service [%s] to %s failed",
+				    c->name, c->accept.items[k].text);
+	}
+	return 0;
+}
+
+static void
+close_listeners(struct server *s)
+{
+	for (size_t i = 0; i < s->nlisteners; i++) {
+		close(s->listeners[i].fd);
+		if (s->bound[i].u.sa.sa_family == AF_UNIX)
+			unlink(s->bound[i].u.un.sun_path);
+	}
+	s->nlisteners = 0;
+}
+
+/* The tunnel whose accepted side is our stdio, in the first accept lane. */
+static int
+adopt_stdio(struct server *s, struct errmsg *e)
+{
+	struct lane *lane = &s->pool->accept[0];
+	struct tunnel *t;
+	int rfd, wfd;
+
+	for (size_t i = 0; i < s->nservices; i++) {
+		const struct conf_addrs *accept = &s->services[i]->conf->accept;
+
+		if (accept->n != 1 || accept->items[0].kind != ADDR_STDIO)
+			continue;
+		if (stdio_take(&rfd, &wfd, e) == -1)
+			return -1;
+		pool_take_slot(s->pool);
+		if ((t = tunnel_new(lane, s->services[i], rfd, wfd, "stdio")) == NULL)
+			return errmsg_set(e, "cannot make the tunnel on stdio: %s",
+			    strerror(errno));
+		t->stdio = true;
+	}
+	return 0;
+}
+
+static int
+start(struct server *s, struct errmsg *e)
+{
+	const struct config *c = s->conf;
+	unsigned max = 0;
+
+	if (max_tunnels(c, &max, e) == -1 || make_services(s, e) == -1 ||
+	    open_listeners(s, e) == -1)
+		return -1;
+	s->pool = pool_new(c->accept_threads > 0 ? c->accept_threads : cpus(),
+	    c->worker_threads > 0 ? c->worker_threads : cpus(), max, e);
+	if (s->pool == NULL)
+		return -1;
+	for (size_t i = 0; i < s->pool->naccept; i++)
+		if (acceptor_new(&s->pool->accept[i], s->listeners, s->nlisteners, e) == -1)
+			return -1;
+	if (adopt_stdio(s, e) == -1)
+		return -1;
+	if (log_start() == -1)
+		return errmsg_set(e, "cannot start a thread: %s", strerror(errno));
+	return pool_start(s->pool, e);
+}
+
+static void
+announce(const struct server *s)
+{
+	char text[ADDR_TEXT];
+
+	for (size_t i = 0; i < s->nlisteners; i++)
+		log_line(LOG_NOTICE, "main", "Service [%s] (FD=%d) bound to %s",
+		    s->listeners[i].service->conf->name, s->listeners[i].fd,
+		    addr_text(&s->bound[i], text));
+}
+
+/* Waits for main's events, at most so long (-1: for ever); returns a signal or 0. */
+static int
+wait_event(const struct server *s, int ms)
+{
+	struct pollfd fds[2] = {
+		{ .fd = s->signal_fd, .events = POLLIN },
+		{ .fd = s->pool->wake_fd, .events = POLLIN },
+	};
+	uint64_t count;
+	ssize_t n;
+
+	if (poll(fds, 2, ms) <= 0)
+		return 0;
+	if (fds[1].revents != 0) {
+		n = read(s->pool->wake_fd, &count, sizeof(count));
+		(void)n; /* nothing to do when another wake-up emptied it */
+	}
+	return signals_next(s->signal_fd);
+}
+
+static bool
+all_paused(const struct pool *p)
+{
+	for (size_t i = 0; i < p->naccept; i++)
+		if (!acceptor_paused(p->accept[i].acceptor))
+			return false;
+	return true;
+}
+
+/* Every lane takes the listeners out of its epoll before one is closed: a socket that
+ * another one still watches would live on and swallow connections. */
+static void
+stop_accepting(struct server *s)
+{
+	atomic_store(&s->pool->closing, true);
+	for (size_t i = 0; i < s->pool->naccept; i++)
+		acceptor_ask_pause(s->pool->accept[i].acceptor);
+	while (!all_paused(s->pool))
+		wait_event(s, 1000);
+	close_listeners(s);
+}
+
+static bool
+stdio_begun(const struct server *s)
+{
+	for (size_t i = 0; i < s->nservices; i++)
+		if (atomic_load(&s->services[i]->stdio_taken))
+			return true;
+	return false;
+}
+
+/* Serves until a signal or the end of the tunnel on stdio. */
+static void
+serve(struct server *s)
+{
+	bool accepting = true;
+
+	while (atomic_load(&s->pool->stdio_end) == STDIO_OPEN) {
+		if (wait_event(s, -1) != 0)
+			break;
+		/* One tunnel on stdio, and that one is there: nobody else is let in. */
+		if (accepting && stdio_begun(s)) {
+			stop_accepting(s);
+			accepting = false;
+		}
+	}
+	if (accepting)
+		stop_accepting(s);
+}
+
+/* Lets tunnels finish, until the time is over or a second signal. */
+static void
+drain(struct server *s)
+{
+	struct pool *p = s->pool;
+	uint64_t end = now_ms() + (uint64_t)s->conf->timeout_drain * 1000, now;
+
+	if (atomic_load(&p->live) > 0 && atomic_load(&p->stdio_end) == STDIO_OPEN)
+		log_line(LOG_NOTICE, "main", "Stopping: %u tunnels may finish within %u s",
+		    atomic_load(&p->live), s->conf->timeout_drain);
+	while (atomic_load(&p->live) > 0 && (now = now_ms()) < end &&
+	    atomic_load(&p->stdio_end) == STDIO_OPEN)
+		if (wait_event(s, end - now > 60000 ? 60000 : (int)(end - now)) != 0)
+			break;
+}
+
+static void
+finish(struct server *s)
+{
+	struct pool *p = s->pool;
+
+	if (p != NULL) {
+		pool_stop(p);
+		log_line(LOG_NOTICE, "main", "Terminated: %llu tunnels ended, %llu cut",
+		    atomic_load(&p->ended), atomic_load(&p->cut));
+	}
+	stdio_wait();
+}
+
+static void
+destroy(struct server *s)
+{
+	close_listeners(s);
+	if (s->pool != NULL)
+		for (size_t i = 0; i < s->pool->naccept; i++)
+			acceptor_free(s->pool->accept[i].acceptor);
+	pool_free(s->pool);
+	for (size_t i = 0; i < s->nservices; i++)
+		service_unref(s->services[i]);
+	free(s->services);
+	free(s->listeners);
+	free(s->bound);
+	if (s->signal_fd != -1)
+		close(s->signal_fd);
+}
+
+int
+server_run(const struct config *conf, struct errmsg *e)
+{
+	struct server s = { .conf = conf, .signal_fd = -1 };
+	int rc = -1;
+
+	log_level(conf->debug);
+	if (tls_library_start(e) == -1)
+		return -1;
+	if ((s.signal_fd = signals_open(e)) == -1)
+		goto out;
+	if (start(&s, e) == -1)
+		goto out;
+	announce(&s);
+	serve(&s);
+	drain(&s);
+	rc = atomic_load(&s.pool->stdio_end) == STDIO_ERROR ? 2 : 0;
+	finish(&s);
+	/* A tunnel on stdio that the end cut was not finished. */
+	if (rc == 0 && atomic_load(&s.pool->stdio_end) == STDIO_ERROR)
+		rc = 2;
+out:
+	log_stop();
+	destroy(&s);
+	tls_library_stop();
+	return rc;
+}

@@ -1,0 +1,36 @@
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "server/signals.h"
+
+int
+signals_open(struct errmsg *e)
+{
+	static const int asked[] = { SIGTERM, SIGINT, SIGQUIT };
+	struct sigaction old;
+	sigset_t set;
+	int fd;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
+		if (sigaction(asked[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaddset(&set, asked[i]);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1 ||
+	    (fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) == -1)
+		return errmsg_set(e, "cannot take signals: %s", strerror(errno));
+	return fd;
+}
+
+int
+signals_next(int fd)
+{
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return 0;
+	return (int)info.ssi_signo;
+}

@@ -1,0 +1,225 @@
+#include "context_priv.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "tls/cert.h"
+
+#if (defined(WOLFSSL_TRUST_PEER_CERT) || defined(OPENSSL_COMPATIBLE_DEFAULTS)) && \
+    !defined(SLUSS_UNSAFE_WOLFSSL)
+#error "this wolfSSL can be made to trust forged certificates; see ./configure --help"
+#endif
+
+/* AEAD with forward secrecy, the cheaper AES first. */
+static const char suites_12[] =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+static const char suites_13[] =
+    "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256";
+static const char suites_both[] =
+    "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256:"
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+
+static WOLFSSL_METHOD *
+method_of(const struct tls_policy *p)
+{
+	if (p->min == TLS_1_3)
+		return p->server ? wolfTLSv1_3_server_method() : wolfTLSv1_3_client_method();
+	if (p->max == TLS_1_2)
+		return p->server ? wolfTLSv1_2_server_method() : wolfTLSv1_2_client_method();
+	return p->server ? wolfSSLv23_server_method() : wolfSSLv23_client_method();
+}
+
+static const char *
+suites_of(const struct tls_policy *p)
+{
+	if (p->min == TLS_1_3)
+		return suites_13;
+	return p->max == TLS_1_2 ? suites_12 : suites_both;
+}
+
+static int
+set_protocol(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
+{
+	int groups[] = { WOLFSSL_X25519MLKEM768, WOLFSSL_ECC_X25519,
+		WOLFSSL_ECC_SECP256R1, WOLFSSL_ECC_SECP384R1 };
+	/* Without 1.3 there is no hybrid, and a 1.2 hello must not offer it. */
+	int skip = p->max == TLS_1_2 ? 1 : 0;
+
+	if (p->min == TLS_1_2 && p->max == TLS_1_3 &&
+	    wolfSSL_CTX_SetMinVersion(ctx, WOLFSSL_TLSV1_2) != WOLFSSL_SUCCESS)
+		return errmsg_set(e, "wolfSSL refuses the protocol versions");
+	if (wolfSSL_CTX_set_cipher_list(ctx, suites_of(p)) != WOLFSSL_SUCCESS)
+		return errmsg_set(e, "wolfSSL lacks the cipher suites %s", suites_of(p));
+	if (wolfSSL_CTX_set_groups(ctx, groups + skip,
+	    (int)(sizeof(groups) / sizeof(groups[0])) - skip) != WOLFSSL_SUCCESS)
+		return errmsg_set(e, "wolfSSL lacks the key exchange groups "
+		    "X25519MLKEM768, X25519, P-256, P-384");
+	return 0;
+}
+
+/* A session cache is shared by all contexts of the process and would let a peer of
+ * one service into another; tickets carry no identity.  Both are off. */
+static int
+set_no_resumption(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
+{
+	wolfSSL_CTX_set_session_cache_mode(ctx, WOLFSSL_SESS_CACHE_OFF);
+	if (!p->server)
+		return 0;
+	if (p->max == TLS_1_3 && wolfSSL_CTX_no_ticket_TLSv13(ctx) != 0)
+		return errmsg_set(e, "wolfSSL cannot turn tickets off");
+	if (p->min == TLS_1_2 && wolfSSL_CTX_NoTicketTLSv12(ctx) != WOLFSSL_SUCCESS)
+		return errmsg_set(e, "wolfSSL cannot turn tickets off");
+	return 0;
+}
+
+/* Warns of an own certificate whose dates are off: the other side will refuse. */
+static int
+warn_dates(const struct der *leaf, const struct tls_policy *p, struct errmsg *e)
+{
+	struct cert_info *info;
+	char when[32];
+	time_t now = time(NULL);
+
+	if ((info = cert_info_new(leaf, e)) == NULL)
+		return -1;
+	if (now > info->not_after)
+		log_line(LOG_WARNING, "main", "Service [%s] OUR OWN CERTIFICATE HAS EXPIRED: "
+		    "%s (%s) ended at %s; peers will refuse it, make a new one", p->service,
+		    p->cert, info->subject, cert_time_text(info->not_after, when));
+	if (now < info->not_before)
+		log_line(LOG_WARNING, "main", "Service [%s] our own certificate is not valid "
+		    "yet: %s (%s) begins at %s", p->service, p->cert, info->subject,
+		    cert_time_text(info->not_before, when));
+	cert_info_free(info);
+	return 0;
+}
+
+/* The certificates back to back, as the library wants a DER chain. */
+static int
+use_chain(WOLFSSL_CTX *ctx, const struct der_list *chain)
+{
+	unsigned char *all;
+	size_t len = 0;
+	int rc;
+
+	for (size_t i = 0; i < chain->n; i++)
+		len += chain->items[i].len;
+	if ((all = malloc(len)) == NULL)
+		return -1;
+	len = 0;
+	for (size_t i = 0; i < chain->n; i++) {
+		memcpy(all + len, chain->items[i].data, chain->items[i].len);
+		len += chain->items[i].len;
+	}
+	rc = wolfSSL_CTX_use_certificate_chain_buffer_format(ctx, all, (long)len,
+	    WOLFSSL_FILETYPE_ASN1);
+	free(all);
+	return rc == WOLFSSL_SUCCESS ? 0 : -1;
+}
+
+static int
+load_cert(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
+{
+	struct der_list chain;
+	int rc = -1;
+
+	if (cert_load_chain(p->cert, &chain, e) == -1)
+		return -1;
+	if (cert_strong(&chain.items[0], e) == -1)
+		errmsg_prefix(e, "%s", p->cert);
+	else if (warn_dates(&chain.items[0], p, e) == -1)
+		errmsg_prefix(e, "%s", p->cert);
+	else if (use_chain(ctx, &chain) == -1)
+		errmsg_set(e, "%s: wolfSSL does not accept this certificate chain", p->cert);
+	else
+		rc = 0;
+	der_list_free(&chain);
+	return rc;
+}
+
+static int
+load_key(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
+{
+	const char *file = p->key != NULL ? p->key : p->cert;
+	struct der key;
+	int loose, rc;
+
+	if (cert_load_key(file, &key, &loose, e) == -1)
+		return -1;
+	if (loose)
+		log_line(LOG_WARNING, "main", "Service [%s] the private key in %s can be read by "
+		    "others; run: chmod 600 %s", p->service, file, file);
+	rc = wolfSSL_CTX_use_PrivateKey_buffer(ctx, key.data, (long)key.len,
+	    WOLFSSL_FILETYPE_ASN1);
+	cert_free_secret(key.data, key.len);
+	if (rc != WOLFSSL_SUCCESS)
+		return errmsg_set(e, "%s: wolfSSL does not accept this private key "
+		    "(ECDSA P-256 or larger, Ed25519 or RSA from 2048 bits is wanted)", file);
+	if (wolfSSL_CTX_check_private_key(ctx) != WOLFSSL_SUCCESS)
+		return errmsg_set(e, "the private key in %s does not belong to the certificate "
+		    "in %s; name the matching pair with --key and --cert", file, p->cert);
+	return 0;
+}
+
+struct tls_context *
+tls_context_new(const struct tls_policy *p, struct errmsg *e)
+{
+	struct tls_context *c;
+	int ask = WOLFSSL_VERIFY_PEER;
+
+	assert(p->min <= p->max);
+	if ((c = calloc(1, sizeof(*c))) == NULL) {
+		errmsg_set(e, "out of memory");
+		goto err0;
+	}
+	if ((c->ctx = wolfSSL_CTX_new(method_of(p))) == NULL) {
+		errmsg_set(e, "wolfSSL cannot make a context");
+		goto err1;
+	}
+	if (set_protocol(c->ctx, p, e) == -1 || set_no_resumption(c->ctx, p, e) == -1)
+		goto err2;
+	if (p->cert != NULL && (load_cert(c->ctx, p, e) == -1 || load_key(c->ctx, p, e) == -1))
+		goto err2;
+#ifdef SLUSS_UNSAFE_WOLFSSL
+	wolfSSL_CTX_Unload_trust_peers(c->ctx);
+#endif
+	if (!p->insecure)
+		ask |= WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+	wolfSSL_CTX_set_verify(c->ctx, ask, tls_session_verify);
+	c->server = p->server;
+	c->insecure = p->insecure;
+	c->max = p->max;
+	c->trust = p->trust;
+	atomic_init(&c->refs, 1);
+	return c;
+
+err2:
+	wolfSSL_CTX_free(c->ctx);
+err1:
+	free(c);
+err0:
+	return NULL;
+}
+
+struct tls_context *
+tls_context_ref(struct tls_context *c)
+{
+	atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+	return c;
+}
+
+void
+tls_context_unref(struct tls_context *c)
+{
+	if (c == NULL || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	wolfSSL_CTX_free(c->ctx);
+	trust_free(c->trust);
+	free(c);
+}

@@ -1,0 +1,415 @@
+#include "context_priv.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "alert.h"
+#include "tls/session.h"
+
+#define FIRST_BYTES 8
+/* More than any honest handshake; a peer must not keep us reading one for ever. */
+#define HANDSHAKE_MAX ((size_t)256 * 1024)
+
+#define CHAIN_MAX 16 /* the library itself stops at 9 */
+
+struct tls_session {
+	WOLFSSL *ssl;
+	struct tls_context *context;
+	struct tls_io *io; /* during a call */
+	struct cert_info *peer;
+	const char *const *names;
+	size_t nnames;
+	struct errmsg *why; /* why the peer was refused, once it was */
+	enum trust_verdict verdict;
+	bool judged;
+	bool done; /* handshake over and peer authorised */
+	int error; /* the library's, of the call that failed */
+	uint8_t first[FIRST_BYTES]; /* what the peer said first */
+	size_t nfirst;
+	size_t fed; /* ciphertext of the handshake so far */
+};
+
+size_t
+tls_out_room(size_t n)
+{
+	return n + (n / TLS_RECORD_MAX + 1) * 64 + 4096;
+}
+
+/* The library asks for ciphertext. */
+static int
+io_recv(WOLFSSL *ssl, char *p, int want, void *arg)
+{
+	struct tls_session *s = arg;
+	size_t n = (size_t)want;
+
+	(void)ssl;
+	if (s->io == NULL || s->io->in_len == 0)
+		return WOLFSSL_CBIO_ERR_WANT_READ;
+	if (n > s->io->in_len)
+		n = s->io->in_len;
+	memcpy(p, s->io->in, n);
+	s->io->in += n;
+	s->io->in_len -= n;
+	return (int)n;
+}
+
+/* The library has ciphertext to send; the batch takes it whole or not at all. */
+static int
+io_send(WOLFSSL *ssl, char *p, int len, void *arg)
+{
+	struct tls_session *s = arg;
+	size_t n = (size_t)len;
+
+	(void)ssl;
+	if (s->io == NULL || n > s->io->out_cap - s->io->out_len)
+		return WOLFSSL_CBIO_ERR_WANT_WRITE;
+	memcpy(s->io->out + s->io->out_len, p, n);
+	s->io->out_len += n;
+	return len;
+}
+
+/* Judges the chain that the library parsed.  Filled: verdict, why, peer. */
+static void
+judge(struct tls_session *s, const WOLFSSL_X509_STORE_CTX *store)
+{
+	struct der chain[CHAIN_MAX];
+	struct errmsg why = { .text = "" };
+	size_t n = 0;
+
+	while (n < (size_t)store->totalCerts && n < CHAIN_MAX) {
+		chain[n].data = store->certs[n].buffer;
+		chain[n].len = store->certs[n].length;
+		n++;
+	}
+	s->judged = true;
+	cert_info_free(s->peer);
+	s->peer = cert_info_new(&chain[0], &why);
+	if (s->peer == NULL)
+		s->verdict = TRUST_MALFORMED;
+	else if (s->context->insecure)
+		s->verdict = TRUST_OK;
+	else
+		s->verdict = trust_judge(s->context->trust, chain, n, !s->context->server,
+		    s->names, s->nnames, time(NULL), &why);
+	if (s->verdict != TRUST_OK && s->why == NULL && (s->why = malloc(sizeof(why))) != NULL)
+		*s->why = why;
+}
+
+/*
+ * The library's own store is empty, so to it every certificate is of an
+ * unknown issuer, and that error alone is overruled here, after our own judgement.  Above
+ * the leaf nothing else may be overruled: the library would keep such a
+ * certificate as a CA for everybody.
+ *
+ * The leaf comes twice: first with that error, where a refusal makes
+ * the library send unknown_ca, then without, where it sends bad_certificate.
+ */
+int
+tls_session_verify(int ok, WOLFSSL_X509_STORE_CTX *store)
+{
+	struct tls_session *s = store->userCtx;
+	bool no_issuer = store->error == ASN_NO_SIGNER_E || store->error == ASN_SELF_SIGNED_E;
+
+	if (store->error_depth > 0)
+		return ok || no_issuer;
+	if (!s->judged)
+		judge(s, store);
+	if (no_issuer)
+		return s->verdict != TRUST_UNKNOWN_CA;
+	return ok && s->verdict == TRUST_OK;
+}
+
+/* Asks for the host by name; an address is not a name (RFC 6066). */
+static int
+set_sni(WOLFSSL *ssl, const char *name)
+{
+	size_t n = name == NULL ? 0 : strlen(name);
+
+	if (n == 0 || strchr(name, ':') != NULL || strspn(name, "0123456789.") == n)
+		return 0;
+	if (name[n - 1] == '.')
+		n--;
+	return wolfSSL_UseSNI(ssl, WOLFSSL_SNI_HOST_NAME, name, (unsigned short)n) ==
+	    WOLFSSL_SUCCESS ? 0 : -1;
+}
+
+/* Shares for the first two groups, so that a peer without the hybrid loses no round trip. */
+static int
+set_shares(WOLFSSL *ssl, const struct tls_context *c)
+{
+	if (c->server || c->max != TLS_1_3)
+		return 0;
+	if (wolfSSL_UseKeyShare(ssl, WOLFSSL_X25519MLKEM768) != WOLFSSL_SUCCESS)
+		return -1;
+	return wolfSSL_UseKeyShare(ssl, WOLFSSL_ECC_X25519) == WOLFSSL_SUCCESS ? 0 : -1;
+}
+
+struct tls_session *
+tls_session_new(struct tls_context *c, const char *name, const char *const *names,
+    size_t nnames, struct errmsg *e)
+{
+	struct tls_session *s;
+
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		goto err0;
+	if ((s->ssl = wolfSSL_new(c->ctx)) == NULL)
+		goto err1;
+	s->context = tls_context_ref(c);
+	s->names = names;
+	s->nnames = nnames;
+	wolfSSL_SSLSetIORecv(s->ssl, io_recv);
+	wolfSSL_SSLSetIOSend(s->ssl, io_send);
+	wolfSSL_SetIOReadCtx(s->ssl, s);
+	wolfSSL_SetIOWriteCtx(s->ssl, s);
+	wolfSSL_SetCertCbCtx(s->ssl, s);
+	if (set_sni(s->ssl, name) == -1 || set_shares(s->ssl, c) == -1) {
+		tls_session_free(s);
+		goto err0;
+	}
+	return s;
+
+err1:
+	free(s);
+err0:
+	errmsg_set(e, "cannot make a TLS session: out of memory");
+	return NULL;
+}
+
+void
+tls_session_free(struct tls_session *s)
+{
+	if (s == NULL)
+		return;
+	wolfSSL_free(s->ssl);
+	tls_context_unref(s->context);
+	cert_info_free(s->peer);
+	free(s->why);
+	free(s);
+}
+
+/* The one place where the library's results become ours. */
+static enum iores
+translate(struct tls_session *s, int ret)
+{
+	s->error = wolfSSL_get_error(s->ssl, ret);
+	switch (s->error) {
+	case WOLFSSL_ERROR_WANT_READ:
+		return IO_WANT;
+	case WOLFSSL_ERROR_WANT_WRITE:
+	case MEMORY_E:
+		return IO_NOMEM;
+	case WOLFSSL_ERROR_ZERO_RETURN:
+		return s->done ? IO_EOF : IO_PROTOCOL;
+	default:
+		return alert_received(s->ssl) != ALERT_NONE ? IO_ALERT : IO_PROTOCOL;
+	}
+}
+
+static void
+keep_first(struct tls_session *s, const struct tls_io *io)
+{
+	size_t n = FIRST_BYTES - s->nfirst;
+
+	if (n > io->in_len)
+		n = io->in_len;
+	memcpy(s->first + s->nfirst, io->in, n);
+	s->nfirst += n;
+}
+
+enum iores
+tls_session_handshake(struct tls_session *s, struct tls_io *io)
+{
+	enum iores r;
+	int ret;
+
+	keep_first(s, io);
+	s->fed += io->in_len;
+	if (s->fed > HANDSHAKE_MAX) {
+		s->error = HANDSHAKE_SIZE_ERROR;
+		return IO_PROTOCOL;
+	}
+	s->io = io;
+	ret = s->context->server ? wolfSSL_accept(s->ssl) : wolfSSL_connect(s->ssl);
+	r = ret == WOLFSSL_SUCCESS ? IO_OK : translate(s, ret);
+	s->io = NULL;
+	if (r != IO_OK)
+		return r;
+	/* Belt and braces: nobody gets here without the judgement above. */
+	if (!s->context->insecure && (!s->judged || s->verdict != TRUST_OK))
+		return IO_PROTOCOL;
+	s->done = true;
+	s->names = NULL;
+	s->nnames = 0;
+	return IO_OK;
+}
+
+enum iores
+tls_session_read(struct tls_session *s, struct tls_io *io, void *p, size_t cap, size_t *n)
+{
+	int ret;
+
+	assert(s->done && cap > 0);
+	*n = 0;
+	s->io = io;
+	ret = wolfSSL_read(s->ssl, p, cap > INT32_MAX ? INT32_MAX : (int)cap);
+	s->io = NULL;
+	if (ret <= 0)
+		return translate(s, ret);
+	*n = (size_t)ret;
+	return IO_OK;
+}
+
+enum iores
+tls_session_write(struct tls_session *s, struct tls_io *io, const void *p, size_t n)
+{
+	int ret;
+
+	assert(s->done && n <= INT32_MAX);
+	s->io = io;
+	ret = n == 0 ? 0 : wolfSSL_write(s->ssl, p, (int)n);
+	s->io = NULL;
+	if (ret == (int)n)
+		return IO_OK;
+	translate(s, ret);
+	return IO_NOMEM;
+}
+
+enum iores
+tls_session_finish(struct tls_session *s, struct tls_io *io)
+{
+	size_t before = io->out_len;
+
+	s->io = io;
+	wolfSSL_shutdown(s->ssl);
+	s->io = NULL;
+	return io->out_len > before ? IO_OK : IO_NOMEM;
+}
+
+bool
+tls_session_began(const struct tls_session *s)
+{
+	return s->fed > 0;
+}
+
+bool
+tls_session_refused(const struct tls_session *s)
+{
+	return s->judged && s->verdict != TRUST_OK;
+}
+
+const struct cert_info *
+tls_session_peer(const struct tls_session *s)
+{
+	return s->peer;
+}
+
+const char *
+tls_session_version(const struct tls_session *s)
+{
+	return wolfSSL_get_version(s->ssl);
+}
+
+const char *
+tls_session_suite(const struct tls_session *s)
+{
+	const char *name = wolfSSL_get_cipher(s->ssl);
+
+	return name == NULL ? "?" : name;
+}
+
+const char *
+tls_session_group(const struct tls_session *s)
+{
+	const char *name = wolfSSL_get_curve_name(s->ssl);
+
+	return name == NULL ? "?" : name;
+}
+
+/* What a peer that does not speak TLS seems to speak. */
+static const char *
+guess_protocol(const struct tls_session *s)
+{
+	static const struct {
+		const char *start;
+		const char *what;
+	} known[] = {
+		{ "GET ", "plain HTTP" }, { "POST", "plain HTTP" }, { "HEAD", "plain HTTP" },
+		{ "PUT ", "plain HTTP" }, { "OPTI", "plain HTTP" }, { "CONN", "plain HTTP" },
+		{ "HTTP", "plain HTTP" }, { "PROX", "a PROXY header" }, { "SSH-", "SSH" },
+		{ "\r\n\r\n", "a PROXY v2 header" }, { "EHLO", "plain SMTP" }, { "220 ", "plain SMTP" },
+	};
+
+	if (s->nfirst < 4 || s->first[0] == 0x16 || s->first[0] == 0x15)
+		return NULL;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (memcmp(s->first, known[i].start, 4) == 0)
+			return known[i].what;
+	if ((s->first[0] & 0x80) && s->first[2] == 1)
+		return "an SSLv2 hello";
+	return "something that is not TLS";
+}
+
+static void
+describe_refusal(const struct tls_session *s, struct errmsg *e)
+{
+	const struct cert_info *c = s->peer;
+	char fp[CERT_FP_TEXT], from[32], to[32];
+	const char *detail = s->why != NULL ? s->why->text : "";
+
+	errmsg_set(e, "%s%s%s", trust_verdict_text(s->verdict), *detail ? ": " : "", detail);
+	if (c != NULL)
+		errmsg_set(e, "%.200s%s%.280s; presented subject \"%.160s\", issuer \"%.160s\", "
+		    "names \"%.200s\", SHA-256 %s, valid %s to %s",
+		    trust_verdict_text(s->verdict), *detail ? ": " : "", detail, c->subject,
+		    c->issuer, c->names, cert_fingerprint_text(c->fingerprint, fp),
+		    cert_time_text(c->not_before, from), cert_time_text(c->not_after, to));
+}
+
+/* Errors whose text in the library says too little. */
+static const char *
+explain(int error)
+{
+	switch (error) {
+	case WOLFSSL_ERROR_ZERO_RETURN:
+		return "the peer closed the TLS session during the handshake";
+	case NO_PEER_CERT:
+		return "no certificate presented";
+	case MATCH_SUITE_ERROR:
+	case UNSUPPORTED_SUITE:
+		return "no cipher suite in common";
+	case VERSION_ERROR:
+		return "no protocol version in common (TLS 1.2 and 1.3 are spoken here)";
+	case ECC_CURVE_ERROR:
+	case BAD_KEY_SHARE_DATA:
+		return "no key exchange group in common";
+	default:
+		return wolfSSL_ERR_reason_error_string((unsigned long)error);
+	}
+}
+
+const char *
+tls_session_failure(struct tls_session *s, struct errmsg *e)
+{
+	const char *guess = s->done ? NULL : guess_protocol(s);
+	int sent = alert_sent(s->ssl), got = alert_received(s->ssl);
+	char tail[128] = "";
+
+	if (tls_session_refused(s))
+		describe_refusal(s, e);
+	else if (guess != NULL)
+		errmsg_set(e, "the peer speaks %s", guess);
+	else if (got != ALERT_NONE)
+		errmsg_set(e, "the peer refused");
+	else
+		errmsg_set(e, "%s", explain(s->error));
+	if (sent != ALERT_NONE)
+		snprintf(tail, sizeof(tail), "; alert sent: %s", alert_name(sent));
+	else if (got != ALERT_NONE)
+		snprintf(tail, sizeof(tail), "; alert received: %s", alert_name(got));
+	if (strlen(e->text) + strlen(tail) >= sizeof(e->text))
+		e->text[sizeof(e->text) - 1 - strlen(tail)] = '\0';
+	strcat(e->text, tail);
+	return e->text;
+}

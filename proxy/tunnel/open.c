@@ -1,0 +1,365 @@
+/* The steps that open a tunnel, in an accept lane. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "net/sock.h"
+#include "net/stdio.h"
+#include "tunnel/tunnel.h"
+
+/* How long a peer whose handshake failed gets to read our alert and leave. */
+#define FAREWELL_SECONDS 2
+
+/* The name that a connect line without a host means. */
+static const char *const localhost_name[] = { "localhost" };
+
+static const struct addr_spec *
+target_of(const struct tunnel *t)
+{
+	return &t->service->conf->connect.items[t->opening->target];
+}
+
+/* Connect */
+
+static enum verdict
+connected(struct tunnel *t, const char *to)
+{
+	free(t->to);
+	if ((t->to = strdup(to)) == NULL)
+		return tunnel_fail(t, REASON_NOMEM);
+	tunnel_limit(t, 0);
+	return STEP_NEXT;
+}
+
+static enum verdict
+connected_socket(struct tunnel *t, int fd, const struct addr *a)
+{
+	char text[ADDR_TEXT];
+
+	sock_tune(fd);
+	endpoint_plain(&t->up, fd, fd);
+	if (wire_join(&t->up.wire, t->lane->loop, tunnel_wake, t) == -1)
+		return tunnel_fail(t, REASON_NOMEM);
+	return connected(t, addr_text(a, text));
+}
+
+static enum verdict
+connect_stdio(struct tunnel *t)
+{
+	struct opening *o = t->opening;
+	int rfd, wfd;
+
+	if (atomic_exchange(&t->service->stdio_taken, true))
+		return tunnel_fail(t, REASON_STDIO_TAKEN);
+	t->stdio = true;
+	if (stdio_take(&rfd, &wfd, &o->why) == -1)
+		return tunnel_fail(t, REASON_CONNECT);
+	endpoint_plain(&t->up, rfd, wfd);
+	if (wire_join(&t->up.wire, t->lane->loop, tunnel_wake, t) == -1)
+		return tunnel_fail(t, REASON_NOMEM);
+	pool_wake_main(t->lane->pool);
+	return connected(t, "stdio");
+}
+
+/* The next connect line, or the end. */
+static enum verdict
+next_target(struct tunnel *t, enum reason why)
+{
+	struct opening *o = t->opening;
+
+	if (++o->target < t->service->conf->connect.n)
+		return STEP_GO;
+	o->target--;
+	return tunnel_fail(t, why);
+}
+
+/* An answer came: the tunnel is found by its id, for it may have ended since. */
+static void
+answer_arrived(struct inbox_msg *m, void *owner)
+{
+	struct resolve_answer *a = (struct resolve_answer *)m;
+	struct lane *lane = owner;
+	struct opening **p, *o;
+	struct tunnel *t;
+
+	for (p = &lane->askers; *p != NULL && (*p)->tunnel->id != a->id;)
+		p = &(*p)->next_asker;
+	if ((o = *p) == NULL) {
+		resolve_answer_free(a);
+		return;
+	}
+	*p = o->next_asker;
+	o->asking = false;
+	t = o->tunnel;
+	tunnel_limit(t, 0);
+	if (a->found) {
+		dial_start(&o->dial, lane->loop, &a->list,
+		    t->service->conf->timeout_connect * 1000, tunnel_wake, t);
+	} else {
+		errmsg_set(&o->why, "%s: %s", target_of(t)->text, a->why.text);
+		t->reason = REASON_RESOLVE;
+	}
+	resolve_answer_free(a);
+	tunnel_wake(t);
+}
+
+static enum verdict
+ask_resolver(struct tunnel *t)
+{
+	struct lane *lane = t->lane;
+	struct opening *o = t->opening;
+
+	if (resolver_ask(lane->pool->resolver, target_of(t), loop_inbox(lane->loop), t->id,
+	    answer_arrived) == -1)
+		return tunnel_fail(t, REASON_NOMEM);
+	o->asking = true;
+	o->next_asker = lane->askers;
+	lane->askers = o;
+	tunnel_limit(t, t->service->conf->timeout_busy);
+	return STEP_WAIT;
+}
+
+static enum verdict
+connect_begin(struct tunnel *t)
+{
+	const struct addr_spec *target = target_of(t);
+	struct opening *o = t->opening;
+	struct addr_list list = { 0 };
+
+	if (target->kind == ADDR_STDIO)
+		return connect_stdio(t);
+	if (target->kind == ADDR_ECHO) {
+		endpoint_echo(&t->up);
+		return connected(t, "echo:");
+	}
+	switch (addr_resolve(target, false, true, &list, &o->why)) {
+	case 0:
+		dial_start(&o->dial, t->lane->loop, &list,
+		    t->service->conf->timeout_connect * 1000, tunnel_wake, t);
+		return STEP_GO;
+	case 1:
+		return ask_resolver(t);
+	default:
+		return next_target(t, REASON_RESOLVE);
+	}
+}
+
+/* In client mode nobody waits for a local program that left already. */
+static bool
+accepted_side_left(struct tunnel *t)
+{
+	return !endpoint_is_tls(&t->down) && t->down.wire.to_the_end && !t->stdio &&
+	    t->down.wire.rsock && sock_peek(t->down.wire.rfd) == SOCK_ERROR;
+}
+
+static enum verdict
+run_connect(struct tunnel *t)
+{
+	struct opening *o = t->opening;
+	struct addr a;
+	int fd, why;
+
+	if (o->asking)
+		return STEP_WAIT;
+	if (t->reason == REASON_RESOLVE) {
+		t->reason = REASON_NONE;
+		return next_target(t, REASON_RESOLVE);
+	}
+	if (accepted_side_left(t))
+		return tunnel_fail(t, REASON_PLAIN_RESET);
+	if (o->dial.loop == NULL)
+		return connect_begin(t);
+	if ((fd = dial_result(&o->dial, &a, &why)) != -1)
+		return connected_socket(t, fd, &a);
+	if (why == 0)
+		return STEP_WAIT;
+	dial_stop(&o->dial);
+	errmsg_set(&o->why, "%s: %s", target_of(t)->text, strerror(why));
+	return next_target(t, REASON_CONNECT);
+}
+
+static enum verdict
+late_connect(struct tunnel *t)
+{
+	errmsg_set(&t->opening->why, "%s: no answer from the resolver", target_of(t)->text);
+	return tunnel_fail(t, REASON_BUSY_TIMEOUT);
+}
+
+/* Handshake */
+
+/* The names that the server's certificate must carry one of: what the operator
+ * said, else the host that we connect to. */
+static struct tls_session *
+session_for(struct tunnel *t)
+{
+	const struct service *s = t->service;
+	struct addr_spec *target = &s->conf->connect.items[t->opening->target];
+	bool named = s->conf->client && s->conf->cafile.n > 0;
+	const char *const *names = s->names;
+	size_t nnames = s->nnames;
+	const char *host = target->host != NULL ? target->host : localhost_name[0];
+
+	if (!s->conf->client)
+		return tls_session_new(s->tls, NULL, s->names, s->nnames, &t->opening->why);
+	if (nnames == 0 && named) {
+		/* Lives in the configuration, as long as the tunnel. */
+		names = target->host != NULL ? (const char *const *)&target->host :
+		    localhost_name;
+		nnames = 1;
+	}
+	if (target->kind != ADDR_TCP)
+		host = s->nnames > 0 ? s->names[0] : NULL;
+	return tls_session_new(s->tls, host, names, nnames, &t->opening->why);
+}
+
+/* The plain endpoint over this socket becomes a TLS one. */
+static enum verdict
+begin_tls(struct tunnel *t, struct endpoint *ep)
+{
+	if ((ep->tls = session_for(t)) == NULL)
+		return tunnel_fail(t, REASON_NOMEM);
+	endpoint_upgrade(ep);
+	tunnel_limit(t, t->service->conf->timeout_busy);
+	return STEP_GO;
+}
+
+static enum verdict
+handshake_failed(struct tunnel *t, struct endpoint *ep, enum iores why)
+{
+	struct opening *o = t->opening;
+
+	if (why == IO_EOF || why == IO_RESET) {
+		errmsg_set(&o->why, "the peer %s during the handshake",
+		    why == IO_EOF ? "closed the connection" : "reset the connection");
+		ep->orderly = true;
+		return tunnel_fail(t, tls_session_began(ep->tls) ? REASON_HANDSHAKE :
+		    REASON_PROBE);
+	}
+	if (why == IO_NOMEM)
+		return tunnel_fail(t, REASON_NOMEM);
+	tls_session_failure(ep->tls, &o->why);
+	tunnel_fail(t, tls_session_refused(ep->tls) ? REASON_UNAUTHORISED :
+	    why == IO_ALERT ? REASON_REFUSED_BY_PEER : REASON_HANDSHAKE);
+	/* The local program need not wait for the farewell. */
+	if (ep != &t->down) {
+		wire_leave(&t->down.wire, t->lane->loop);
+		endpoint_reset(&t->down);
+	}
+	return tunnel_go(t, &tunnel_farewell);
+}
+
+static enum verdict
+run_handshake(struct tunnel *t)
+{
+	struct endpoint *ep = tunnel_tls_side(t);
+	enum iores r;
+
+	if (ep->tls == NULL)
+		return begin_tls(t, ep);
+	if (wire_flush(&ep->wire) == IO_RESET)
+		return handshake_failed(t, ep, IO_RESET);
+	r = endpoint_handshake(ep, &t->lane->stage);
+	if (r == IO_WANT)
+		return STEP_WAIT;
+	if (r != IO_OK)
+		return handshake_failed(t, ep, r);
+	tunnel_limit(t, 0);
+	return STEP_NEXT;
+}
+
+static enum verdict
+late_handshake(struct tunnel *t)
+{
+	struct endpoint *ep = tunnel_tls_side(t);
+
+	errmsg_set(&t->opening->why, "not finished within %u seconds; %s",
+	    t->service->conf->timeout_busy,
+	    tls_session_began(ep->tls) ? "the peer began it" : "the peer said nothing");
+	return tunnel_fail(t, REASON_BUSY_TIMEOUT);
+}
+
+/* Hand-over */
+
+static void
+worker_takes(struct inbox_msg *m, void *owner)
+{
+	struct tunnel *t = (struct tunnel *)((char *)m - offsetof(struct tunnel, msg));
+	struct lane *lane = owner;
+
+	if (tunnel_adopt(t, lane) == -1) {
+		/* Nobody owns it yet: give it a lane to end in. */
+		t->lane = lane;
+		t->link = &lane->tunnels;
+		t->next = lane->tunnels;
+		if (t->next != NULL)
+			t->next->link = &t->next;
+		lane->tunnels = t;
+		t->reason = REASON_NOMEM;
+		tunnel_cut(t);
+	}
+}
+
+static enum verdict
+run_hand_over(struct tunnel *t)
+{
+	struct lane *from = t->lane, *to = pool_place(from->pool, loop_now(from->loop));
+
+	tunnel_opened(t);
+	pump_init(&t->fwd, &t->down, &t->up);
+	pump_init(&t->rev, &t->up, &t->down);
+	t->step = tunnel_spliced;
+	t->msg.deliver = worker_takes;
+	tunnel_release(t);
+	inbox_push(loop_inbox(to->loop), &t->msg);
+	return STEP_GONE;
+}
+
+/* Farewell */
+
+static enum verdict
+run_farewell(struct tunnel *t)
+{
+	struct endpoint *ep = tunnel_tls_side(t);
+	size_t n;
+	enum iores r;
+
+	if (!ep->orderly) {
+		ep->orderly = true;
+		tunnel_limit(t, FAREWELL_SECONDS);
+	}
+	if (wire_finish(&ep->wire) == IO_RESET)
+		return STEP_END;
+	/* Closed with bytes unread, the socket would send a reset, which can overtake the alert. */
+	do {
+		r = wire_read(&ep->wire, t->lane->stage.cipher_in, BATCH_MAX, &n);
+	} while (r == IO_OK);
+	return r == IO_WANT ? STEP_WAIT : STEP_END;
+}
+
+static enum verdict
+late_farewell(struct tunnel *t)
+{
+	(void)t;
+	return STEP_END;
+}
+
+static enum verdict
+never_late(struct tunnel *t)
+{
+	return tunnel_fail(t, REASON_BUSY_TIMEOUT);
+}
+
+const struct step tunnel_farewell = { "in the TLS handshake", run_farewell, late_farewell };
+
+const struct step tunnel_open_server[] = {
+	{ "in the TLS handshake", run_handshake, late_handshake },
+	{ "connecting", run_connect, late_connect },
+	{ "handing over", run_hand_over, never_late },
+};
+
+const struct step tunnel_open_client[] = {
+	{ "connecting", run_connect, late_connect },
+	{ "in the TLS handshake", run_handshake, late_handshake },
+	{ "handing over", run_hand_over, never_late },
+};

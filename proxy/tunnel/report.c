@@ -1,0 +1,80 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "tunnel/tunnel.h"
+
+/* Whether the TLS session got as far as knowing what was negotiated. */
+static bool
+is_open(const struct tunnel *t)
+{
+	return t->opening == NULL;
+}
+
+static const struct endpoint *
+tls_of(const struct tunnel *t)
+{
+	const struct endpoint *ep = t->service->conf->client ? &t->up : &t->down;
+
+	return ep->tls != NULL ? ep : NULL;
+}
+
+/* "; TLSv1.3 TLS_AES_128_GCM_SHA256 X25519MLKEM768; peer …" */
+static void
+describe_tls(const struct tunnel *t, char *text, size_t cap)
+{
+	const struct endpoint *ep = tls_of(t);
+	const struct cert_info *peer;
+	char fp[CERT_FP_TEXT];
+	int n;
+
+	*text = '\0';
+	if (ep == NULL || !is_open(t))
+		return;
+	n = snprintf(text, cap, "; %s %s %s; peer ", tls_session_version(ep->tls),
+	    tls_session_suite(ep->tls), tls_session_group(ep->tls));
+	if (n < 0 || (size_t)n >= cap)
+		return;
+	if ((peer = tls_session_peer(ep->tls)) == NULL)
+		snprintf(text + n, cap - (size_t)n, "without certificate");
+	else
+		snprintf(text + n, cap - (size_t)n, "\"%.160s\"%s%.160s SHA-256 %s%s", peer->subject,
+		    *peer->names ? " " : "", peer->names,
+		    cert_fingerprint_text(peer->fingerprint, fp),
+		    t->service->conf->insecure ? " (not verified)" : "");
+}
+
+/* The bytes by side, seen from us. */
+static void
+describe_bytes(const struct tunnel *t, char *text, size_t cap)
+{
+	bool client = t->service->conf->client;
+	const struct pump *to_tls = client ? &t->fwd : &t->rev;
+	const struct pump *from_tls = client ? &t->rev : &t->fwd;
+
+	*text = '\0';
+	if (is_open(t))
+		snprintf(text, cap, "; %llu bytes to TLS, %llu bytes from TLS",
+		    (unsigned long long)to_tls->bytes, (unsigned long long)from_tls->bytes);
+}
+
+void
+tunnel_report(const struct tunnel *t)
+{
+	char tls[512], bytes[96], id[24];
+	const char *why = t->opening != NULL ? t->opening->why.text : "";
+	uint64_t ms = loop_now(t->lane->loop) - t->started;
+
+	if (!log_wants(LOG_INFO))
+		return;
+	snprintf(id, sizeof(id), "%llu", (unsigned long long)t->id);
+	describe_tls(t, tls, sizeof(tls));
+	describe_bytes(t, bytes, sizeof(bytes));
+	log_line(t->reason == REASON_PROBE ? LOG_DEBUG : LOG_INFO, id,
+	    "Service [%s] %s -> %s: %s%s%s%s%s%s%s%s; %llu.%03llu s", t->service->conf->name,
+	    t->from, t->to != NULL ? t->to : "(not connected)", reason_text(t->reason),
+	    is_open(t) ? "" : " while ", is_open(t) ? "" : t->step->name,
+	    *why ? ": " : "", why,
+	    t->truncated && t->reason == REASON_CLOSED ? " (the TLS peer truncated)" : "", tls,
+	    bytes, (unsigned long long)(ms / 1000), (unsigned long long)(ms % 1000));
+}

@@ -1,0 +1,203 @@
+/* The steps of an open tunnel, in a worker lane. */
+#include <assert.h>
+
+#include "net/sock.h"
+#include "tunnel/tunnel.h"
+
+/* Reads a direction may do in one turn before others get theirs. */
+#define ROUNDS 4
+
+/* The other machine's acknowledgement makes no event: it is asked for so often. */
+#define UNSENT_POLL_MS 20
+
+static const struct step deliver, linger;
+
+/* What became of the endpoint where a pump failed, as the log names it. */
+static enum reason
+reason_of(const struct tunnel *t, const struct pump *p)
+{
+	const struct endpoint *ep = p->at_dst ? p->dst : p->src;
+	bool from_server = t->service->conf->client && ep == &t->up;
+
+	switch (p->why) {
+	case IO_TRUNCATED:
+		return REASON_TRUNCATED;
+	case IO_ALERT:
+		/* In TLS 1.3 the server judges us after our handshake is done. */
+		return from_server && t->rev.bytes == 0 ? REASON_REFUSED_BY_PEER : REASON_ALERT;
+	case IO_PROTOCOL:
+		return REASON_PROTOCOL;
+	case IO_NOMEM:
+		return REASON_NOMEM;
+	default:
+		return endpoint_is_tls(ep) ? REASON_TLS_RESET : REASON_PLAIN_RESET;
+	}
+}
+
+/*
+ * One side failed.  The other one is told after it has got what was received
+ * for it: first what the failed side may still have for us to read, when only
+ * writing to it failed, then all that is kept here and in the kernel.
+ */
+static enum verdict
+side_failed(struct tunnel *t, const struct pump *p)
+{
+	struct endpoint *failed = p->at_dst ? p->dst : p->src;
+
+	t->reason = reason_of(t, p);
+	t->survivor = failed == &t->down ? &t->up : &t->down;
+	t->tail = failed == &t->down ? &t->fwd : &t->rev;
+	/* An alert of ours is on its way to the failed side. */
+	if (p->why == IO_PROTOCOL)
+		failed->orderly = true;
+	if (t->tail->state != PUMP_FLOWS)
+		t->tail = NULL;
+	tunnel_limit(t, t->service->conf->timeout_close);
+	return tunnel_go(t, &deliver);
+}
+
+/* A truncation is a proper end where the operator wants it so. */
+static bool
+forgiven(struct tunnel *t, struct pump *p)
+{
+	if (p->state != PUMP_FAILED || p->why != IO_TRUNCATED ||
+	    t->service->conf->abort == ABORT_STRICT)
+		return false;
+	t->truncated = true;
+	pump_forgive(p);
+	return true;
+}
+
+static bool
+run_pumps(struct tunnel *t)
+{
+	uint64_t before = t->fwd.bytes + t->rev.bytes, moved;
+	struct stage *st = &t->lane->stage;
+	bool again;
+
+	again = pump_run(&t->fwd, st, ROUNDS);
+	again |= pump_run(&t->rev, st, ROUNDS);
+	again |= forgiven(t, &t->fwd) || forgiven(t, &t->rev);
+	moved = t->fwd.bytes + t->rev.bytes - before;
+	if (moved == 0)
+		return again;
+	tunnel_touch(t);
+	lane_moved(t->lane, t->active, moved);
+	/* No event tells that an echo has bytes. */
+	return again || endpoint_is_echo(&t->up);
+}
+
+/* The time limit changes when the first direction ends. */
+static void
+set_limit(struct tunnel *t)
+{
+	const struct conf_service *c = t->service->conf;
+	bool half = t->fwd.state != PUMP_FLOWS || t->rev.state != PUMP_FLOWS;
+	unsigned seconds = half && c->timeout_close > 0 ? c->timeout_close : c->timeout_idle;
+
+	if (t->limit != (uint64_t)seconds * 1000)
+		tunnel_limit(t, seconds);
+}
+
+static enum verdict
+run_splice(struct tunnel *t)
+{
+	bool again = run_pumps(t);
+
+	if (t->fwd.state == PUMP_FAILED)
+		return side_failed(t, &t->fwd);
+	if (t->rev.state == PUMP_FAILED)
+		return side_failed(t, &t->rev);
+	if (t->fwd.state == PUMP_ENDED && t->rev.state == PUMP_ENDED) {
+		t->reason = REASON_CLOSED;
+		tunnel_limit(t, t->service->conf->timeout_close);
+		return tunnel_go(t, &linger);
+	}
+	set_limit(t);
+	if (again)
+		tunnel_wake(t);
+	return STEP_WAIT;
+}
+
+static enum verdict
+late_splice(struct tunnel *t)
+{
+	bool half = t->fwd.state != PUMP_FLOWS || t->rev.state != PUMP_FLOWS;
+
+	return tunnel_fail(t, half && t->service->conf->timeout_close > 0 ?
+	    REASON_CLOSE_TIMEOUT : REASON_IDLE_TIMEOUT);
+}
+
+/* Deliver, then abort (or, with abort = compat, end) the surviving side. */
+static enum verdict
+run_deliver(struct tunnel *t)
+{
+	struct stage *st = &t->lane->stage;
+	struct endpoint *ep = t->survivor;
+	enum iores r;
+
+	if (t->tail != NULL) {
+		uint64_t before = t->tail->bytes;
+
+		if (pump_run(t->tail, st, ROUNDS))
+			tunnel_wake(t);
+		if (t->tail->bytes != before)
+			tunnel_touch(t);
+		if (t->tail->state == PUMP_FLOWS || t->tail->state == PUMP_ENDING)
+			return STEP_WAIT;
+		t->tail = NULL;
+	}
+	r = ep->ops->flush(ep);
+	if (r == IO_OK && t->service->conf->abort == ABORT_COMPAT) {
+		ep->orderly = true;
+		r = ep->ops->finish(ep, st);
+	}
+	if (r == IO_WANT)
+		return STEP_WAIT;
+	if (r != IO_OK || ep->ops->unsent(ep) == 0)
+		return STEP_END;
+	tunnel_poll(t, UNSENT_POLL_MS);
+	return STEP_WAIT;
+}
+
+static enum verdict
+late_deliver(struct tunnel *t)
+{
+	(void)t;
+	return STEP_END;
+}
+
+/*
+ * Both directions are done.  A TLS peer that sent bytes behind its close_notify
+ * would make our close a reset, which could destroy our last bytes on their
+ * way: such bytes are read and thrown away until ours have arrived.
+ */
+static bool
+lingers(struct tunnel *t, struct endpoint *ep)
+{
+	enum iores r;
+	size_t n;
+
+	if (!endpoint_is_tls(ep) || sock_peek(ep->wire.rfd) != SOCK_BYTES)
+		return false;
+	do {
+		r = wire_read(&ep->wire, t->lane->stage.cipher_in, BATCH_MAX, &n);
+	} while (r == IO_OK && ep->ops->unsent(ep) > 0);
+	return r != IO_EOF && r != IO_RESET && ep->ops->unsent(ep) > 0;
+}
+
+static enum verdict
+run_linger(struct tunnel *t)
+{
+	if (!lingers(t, &t->down) && !lingers(t, &t->up))
+		return STEP_END;
+	tunnel_poll(t, UNSENT_POLL_MS);
+	return STEP_WAIT;
+}
+
+static const struct step deliver = { "delivering the rest", run_deliver, late_deliver };
+static const struct step linger = { "closing", run_linger, late_deliver };
+
+const struct step tunnel_spliced[] = {
+	{ "open", run_splice, late_splice },
+};

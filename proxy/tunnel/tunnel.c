@@ -1,0 +1,288 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tunnel/tunnel.h"
+
+#define OF(type, member, p) ((type *)((char *)(p) - offsetof(type, member)))
+
+static void tunnel_end(struct tunnel *);
+
+struct endpoint *
+tunnel_tls_side(struct tunnel *t)
+{
+	return t->service->conf->client ? &t->up : &t->down;
+}
+
+struct endpoint *
+tunnel_plain_side(struct tunnel *t)
+{
+	return t->service->conf->client ? &t->down : &t->up;
+}
+
+/* The driver: runs steps until one waits or the tunnel is over. */
+static void
+tunnel_run(struct task *task)
+{
+	struct tunnel *t = OF(struct tunnel, task, task);
+	enum verdict v;
+
+	do {
+		if (t->expired) {
+			t->expired = false;
+			v = t->step->late(t);
+		} else {
+			v = t->step->run(t);
+		}
+		if (v == STEP_NEXT)
+			t->step++;
+	} while (v == STEP_NEXT || v == STEP_GO);
+	if (v == STEP_END)
+		tunnel_end(t);
+}
+
+void
+tunnel_wake(void *arg)
+{
+	struct tunnel *t = arg;
+
+	loop_post(t->lane->loop, &t->task);
+}
+
+static void
+set_timer(struct tunnel *t)
+{
+	uint64_t due = TIMER_NEVER;
+
+	if (t->limit != 0)
+		due = t->active + t->limit;
+	if (t->poll_at != 0 && t->poll_at < due)
+		due = t->poll_at;
+	if (due != TIMER_NEVER)
+		loop_timer_set(t->lane->loop, &t->timer, due);
+}
+
+static void
+tunnel_timer_due(struct loop_timer *timer)
+{
+	struct tunnel *t = OF(struct tunnel, timer, timer);
+	uint64_t now = loop_now(t->lane->loop);
+
+	if (t->poll_at != 0 && t->poll_at <= now) {
+		t->poll_at = 0;
+		tunnel_wake(t);
+	}
+	if (t->limit != 0 && t->active + t->limit <= now) {
+		t->limit = 0;
+		t->expired = true;
+		tunnel_wake(t);
+	}
+	/* Activity only moved the stamp; the timer catches up here. */
+	set_timer(t);
+}
+
+void
+tunnel_touch(struct tunnel *t)
+{
+	t->active = loop_now(t->lane->loop);
+}
+
+/* Lazily: a timer that is due earlier finds out when it fires. */
+static void
+timer_by(struct tunnel *t, uint64_t due)
+{
+	if (t->timer.timer.slot == 0 || t->timer.timer.due > due)
+		loop_timer_set(t->lane->loop, &t->timer, due);
+}
+
+void
+tunnel_limit(struct tunnel *t, unsigned seconds)
+{
+	tunnel_touch(t);
+	t->limit = (uint64_t)seconds * 1000;
+	if (seconds != 0)
+		timer_by(t, t->active + t->limit);
+}
+
+void
+tunnel_poll(struct tunnel *t, unsigned ms)
+{
+	t->poll_at = loop_now(t->lane->loop) + ms;
+	timer_by(t, t->poll_at);
+}
+
+enum verdict
+tunnel_go(struct tunnel *t, const struct step *step)
+{
+	t->step = step;
+	return STEP_GO;
+}
+
+enum verdict
+tunnel_fail(struct tunnel *t, enum reason why)
+{
+	if (t->reason == REASON_NONE)
+		t->reason = why;
+	return STEP_END;
+}
+
+static struct opening *
+opening_new(struct tunnel *t)
+{
+	struct opening *o;
+
+	if ((o = calloc(1, sizeof(*o))) != NULL)
+		o->tunnel = t;
+	return o;
+}
+
+struct tunnel *
+tunnel_new(struct lane *lane, struct service *s, int rfd, int wfd, const char *from)
+{
+	struct tunnel *t;
+
+	if ((t = calloc(1, sizeof(*t))) == NULL)
+		goto err0;
+	if ((t->opening = opening_new(t)) == NULL || (t->from = strdup(from)) == NULL)
+		goto err1;
+	t->task.run = tunnel_run;
+	t->timer.due = tunnel_timer_due;
+	t->service = service_ref(s);
+	t->id = atomic_fetch_add(&lane->pool->next_id, 1);
+	t->step = s->conf->client ? tunnel_open_client : tunnel_open_server;
+	endpoint_plain(&t->down, rfd, wfd);
+	if (tunnel_adopt(t, lane) == -1) {
+		service_unref(s);
+		goto err1;
+	}
+	t->started = loop_now(lane->loop);
+	return t;
+
+err1:
+	free(t->opening);
+	free(t->from);
+	free(t);
+err0:
+	close(rfd);
+	if (wfd != rfd)
+		close(wfd);
+	pool_free_slot(lane->pool);
+	return NULL;
+}
+
+int
+tunnel_adopt(struct tunnel *t, struct lane *lane)
+{
+	struct loop *l = lane->loop;
+
+	if (t->down.ops != NULL && wire_join(&t->down.wire, l, tunnel_wake, t) == -1)
+		return -1;
+	if (t->up.ops != NULL && wire_join(&t->up.wire, l, tunnel_wake, t) == -1) {
+		wire_leave(&t->down.wire, l);
+		return -1;
+	}
+	t->lane = lane;
+	t->next = lane->tunnels;
+	t->link = &lane->tunnels;
+	if (t->next != NULL)
+		t->next->link = &t->next;
+	lane->tunnels = t;
+	loop_post(l, &t->task);
+	return 0;
+}
+
+void
+tunnel_release(struct tunnel *t)
+{
+	struct loop *l = t->lane->loop;
+
+	if (t->down.ops != NULL)
+		wire_leave(&t->down.wire, l);
+	if (t->up.ops != NULL)
+		wire_leave(&t->up.wire, l);
+	loop_timer_cancel(l, &t->timer);
+	loop_unpost(l, &t->task);
+	*t->link = t->next;
+	if (t->next != NULL)
+		t->next->link = t->link;
+	t->next = NULL;
+	t->link = NULL;
+	t->lane = NULL;
+	t->limit = t->poll_at = 0;
+}
+
+static void
+opening_free(struct lane *lane, struct opening *o)
+{
+	struct opening **p;
+
+	if (o == NULL)
+		return;
+	if (o->asking) {
+		for (p = &lane->askers; *p != o; p = &(*p)->next_asker)
+			;
+		*p = o->next_asker;
+	}
+	dial_stop(&o->dial);
+	free(o);
+}
+
+void
+tunnel_opened(struct tunnel *t)
+{
+	opening_free(t->lane, t->opening);
+	t->opening = NULL;
+}
+
+/* A failed tunnel tells both sides so, but for a side that is to be spared. */
+static void
+end_side(const struct tunnel *t, struct endpoint *ep)
+{
+	if (reason_is_proper(t->reason) || ep->orderly)
+		endpoint_close(ep);
+	else
+		endpoint_reset(ep);
+}
+
+static void
+end_stdio(const struct tunnel *t, struct pool *pool)
+{
+	atomic_store(&pool->stdio_end,
+	    reason_is_proper(t->reason) ? STDIO_CLEAN : STDIO_ERROR);
+	pool_wake_main(pool);
+}
+
+static void
+tunnel_end(struct tunnel *t)
+{
+	struct lane *lane = t->lane;
+	bool stdio = t->stdio;
+
+	assert(t->reason != REASON_NONE);
+	tunnel_report(t);
+	opening_free(lane, t->opening);
+	tunnel_release(t);
+	end_side(t, &t->down);
+	end_side(t, &t->up);
+	if (t->reason == REASON_CUT)
+		atomic_fetch_add(&lane->pool->cut, 1);
+	else
+		atomic_fetch_add(&lane->pool->ended, 1);
+	if (stdio)
+		end_stdio(t, lane->pool);
+	service_unref(t->service);
+	free(t->from);
+	free(t->to);
+	free(t);
+	if (lane->acceptor == NULL)
+		atomic_fetch_sub_explicit(&lane->count, 1, memory_order_relaxed);
+	pool_free_slot(lane->pool);
+}
+
+void
+tunnel_cut(struct tunnel *t)
+{
+	tunnel_fail(t, REASON_CUT);
+	tunnel_end(t);
+}
