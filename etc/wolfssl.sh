@@ -158,19 +158,27 @@ private_apt()
 	    "$@"
 }
 
-# The archives that this machine's apt knows and that may be Debian's main one,
-# best first: those that say they are Debian, then those of which apt has no
-# index yet and cannot tell. Duplicates and the security archive are left out.
+# The archives that this machine's apt is configured with, best first: those that
+# say they are Debian, then those that say nothing, because apt has no index of them
+# yet. The security archive, which has other packages, is left out.
 archives()
 {
-	# shellcheck disable=SC2016 # these are apt's variables, not the shell's
-	apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' \
-	    'Created-By: Packages' |
-	    awk -F '|' '
-		$3 ~ /security/ || seen[$3]++ { next }
-		$1 == "Debian" && $2 == "Debian" { print $3 }
-		$1 !~ /^[A-Za-z]/ { unsure[++n] = $3 }
-		END { for (i = 1; i <= n; i++) print unsure[i] }'
+	for known in --release-info --no-release-info; do
+		# shellcheck disable=SC2016 # apt's variables, not the shell's
+		apt-get indextargets $known 'Created-By: Packages' \
+		    --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)'
+	done | awk -F '|' '
+		$3 ~ /security/				{ next }
+		$1 == "Debian" && $2 == "Debian"	{ debian[$3] }
+		$1 !~ /^[A-Za-z]/			{ silent[$3] }
+		$1 ~ /^[A-Za-z]/ && $1 != "Debian"	{ other[$3] }
+		END {
+			for (uri in debian)
+				print uri
+			for (uri in silent)
+				if (!(uri in debian) && !(uri in other))
+					print uri
+		}'
 }
 
 # Versions of wolfSSL's source package in the private index, newest first.
