@@ -1,6 +1,8 @@
 #ifndef NET_STDIO_H_
 #define NET_STDIO_H_
 
+#include <stdbool.h>
+
 #include "base/errmsg.h"
 
 /*
@@ -14,7 +16,8 @@
  */
 int stdio_take(int *rfd, int *wfd, struct errmsg *);
 
-/* Waits until a relaying thread has written all that it was given. */
-void stdio_wait(void);
+/* Waits until a relaying thread has written all that it was given; impatiently, for
+ * two seconds at most: after a failure nobody may be reading. */
+void stdio_wait(bool patiently);
 
 #endif

@@ -62,6 +62,7 @@ struct tunnel {
 	uint64_t started;            /* ms of the loop's clock, like those below */
 	uint64_t active;             /* when the deadline's time began to run */
 	uint64_t limit;              /* ms; 0: no deadline */
+	size_t unsent;               /* bytes not taken at the last deadline */
 	uint64_t poll_at;            /* when to run the step again without an event; 0: never */
 	bool expired;
 	bool stdio;                  /* an end of it is our stdio */

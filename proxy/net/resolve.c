@@ -109,7 +109,7 @@ static void *
 resolver_thread(void *arg)
 {
 	struct resolver *r = arg;
-	struct lookup *k;
+	struct lookup *k = NULL;
 	struct addr_list list;
 	struct errmsg why;
 	bool found;

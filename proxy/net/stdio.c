@@ -8,11 +8,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "net/stdio.h"
 
 #define RELAY_BYTES 65536
+
+#define IMPATIENT_SECONDS 2
 
 /* The thread that writes our standard output, where there is one. */
 static pthread_t writer;
@@ -133,9 +136,17 @@ stdio_take(int *rfd, int *wfd, struct errmsg *e)
 }
 
 void
-stdio_wait(void)
+stdio_wait(bool patiently)
 {
-	if (writer_runs)
+	struct timespec until;
+
+	if (!writer_runs)
+		return;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += IMPATIENT_SECONDS;
+	if (patiently)
 		pthread_join(writer, NULL);
+	else
+		pthread_timedjoin_np(writer, NULL, &until);
 	writer_runs = false;
 }

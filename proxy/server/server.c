@@ -327,7 +327,7 @@ finish(struct server *s)
 		log_line(LOG_NOTICE, "main", "Terminated: %llu tunnels ended, %llu cut",
 		    atomic_load(&p->ended), atomic_load(&p->cut));
 	}
-	stdio_wait();
+	stdio_wait(p != NULL && atomic_load(&p->stdio_end) == STDIO_CLEAN);
 }
 
 static void

@@ -44,6 +44,20 @@ describe_tls(const struct tunnel *t, char *text, size_t cap)
 		    t->service->conf->insecure ? " (not verified)" : "");
 }
 
+/* Why it failed: what opening it met, or what the TLS session did. */
+static const char *
+describe_failure(const struct tunnel *t, struct errmsg *e)
+{
+	const struct endpoint *ep = tls_of(t);
+
+	if (t->opening != NULL)
+		return t->opening->why.text;
+	if (ep != NULL && (t->reason == REASON_ALERT || t->reason == REASON_PROTOCOL ||
+	    t->reason == REASON_REFUSED_BY_PEER))
+		return tls_session_failure(ep->tls, e);
+	return "";
+}
+
 /* The bytes by side, seen from us. */
 static void
 describe_bytes(const struct tunnel *t, char *text, size_t cap)
@@ -62,7 +76,8 @@ void
 tunnel_report(const struct tunnel *t)
 {
 	char tls[512], bytes[96], id[24];
-	const char *why = t->opening != NULL ? t->opening->why.text : "";
+	struct errmsg e;
+	const char *why = describe_failure(t, &e);
 	uint64_t ms = loop_now(t->lane->loop) - t->started;
 
 	if (!log_wants(LOG_INFO))

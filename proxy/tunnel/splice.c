@@ -12,6 +12,34 @@
 
 static const struct step deliver, linger;
 
+/* TIMEOUTclose; none means that only TIMEOUTidle ends what does not move. */
+static unsigned
+close_seconds(const struct tunnel *t)
+{
+	const struct conf_service *c = t->service->conf;
+
+	return c->timeout_close > 0 ? c->timeout_close : c->timeout_idle;
+}
+
+/* Bytes that wait in the kernel move without an event.  As long as there are
+ * fewer of them at each deadline, the other machine is slow, not silent. */
+static bool
+still_taking(struct tunnel *t)
+{
+	size_t left = t->down.ops->unsent(&t->down) + t->up.ops->unsent(&t->up);
+	bool taking = left > 0 && left < t->unsent;
+
+	t->unsent = left;
+	return taking;
+}
+
+static void
+limit_anew(struct tunnel *t, unsigned seconds)
+{
+	t->unsent = SIZE_MAX;
+	tunnel_limit(t, seconds);
+}
+
 /* What became of the endpoint where a pump failed, as the log names it. */
 static enum reason
 reason_of(const struct tunnel *t, const struct pump *p)
@@ -52,18 +80,26 @@ side_failed(struct tunnel *t, const struct pump *p)
 		failed->orderly = true;
 	if (t->tail->state != PUMP_FLOWS)
 		t->tail = NULL;
-	tunnel_limit(t, t->service->conf->timeout_close);
+	limit_anew(t, close_seconds(t));
 	return tunnel_go(t, &deliver);
 }
 
-/* A truncation is a proper end where the operator wants it so. */
+/*
+ * A truncation is a proper end where the operator wants it so, and where nobody
+ * waits for the close_notify: with TIMEOUTclose = 0, once ours is sent.
+ */
 static bool
-forgiven(struct tunnel *t, struct pump *p)
+forgiven(struct tunnel *t, struct pump *p, const struct pump *other)
 {
-	if (p->state != PUMP_FAILED || p->why != IO_TRUNCATED ||
-	    t->service->conf->abort == ABORT_STRICT)
+	const struct conf_service *c = t->service->conf;
+
+	if (p->state != PUMP_FAILED || p->why != IO_TRUNCATED)
 		return false;
-	t->truncated = true;
+	if (c->timeout_close > 0 || other->state != PUMP_ENDED) {
+		if (c->abort == ABORT_STRICT)
+			return false;
+		t->truncated = true;
+	}
 	pump_forgive(p);
 	return true;
 }
@@ -77,7 +113,7 @@ run_pumps(struct tunnel *t)
 
 	again = pump_run(&t->fwd, st, ROUNDS);
 	again |= pump_run(&t->rev, st, ROUNDS);
-	again |= forgiven(t, &t->fwd) || forgiven(t, &t->rev);
+	again |= forgiven(t, &t->fwd, &t->rev) || forgiven(t, &t->rev, &t->fwd);
 	moved = t->fwd.bytes + t->rev.bytes - before;
 	if (moved == 0)
 		return again;
@@ -87,16 +123,17 @@ run_pumps(struct tunnel *t)
 	return again || endpoint_is_echo(&t->up);
 }
 
-/* The time limit changes when the first direction ends. */
-static void
-set_limit(struct tunnel *t)
+static bool
+is_half_closed(const struct tunnel *t)
 {
-	const struct conf_service *c = t->service->conf;
-	bool half = t->fwd.state != PUMP_FLOWS || t->rev.state != PUMP_FLOWS;
-	unsigned seconds = half && c->timeout_close > 0 ? c->timeout_close : c->timeout_idle;
+	return t->fwd.state != PUMP_FLOWS || t->rev.state != PUMP_FLOWS;
+}
 
-	if (t->limit != (uint64_t)seconds * 1000)
-		tunnel_limit(t, seconds);
+/* The time limit changes when the first direction ends. */
+static unsigned
+splice_seconds(const struct tunnel *t)
+{
+	return is_half_closed(t) ? close_seconds(t) : t->service->conf->timeout_idle;
 }
 
 static enum verdict
@@ -110,10 +147,11 @@ run_splice(struct tunnel *t)
 		return side_failed(t, &t->rev);
 	if (t->fwd.state == PUMP_ENDED && t->rev.state == PUMP_ENDED) {
 		t->reason = REASON_CLOSED;
-		tunnel_limit(t, t->service->conf->timeout_close);
+		limit_anew(t, close_seconds(t));
 		return tunnel_go(t, &linger);
 	}
-	set_limit(t);
+	if (t->limit != (uint64_t)splice_seconds(t) * 1000)
+		limit_anew(t, splice_seconds(t));
 	if (again)
 		tunnel_wake(t);
 	return STEP_WAIT;
@@ -122,9 +160,11 @@ run_splice(struct tunnel *t)
 static enum verdict
 late_splice(struct tunnel *t)
 {
-	bool half = t->fwd.state != PUMP_FLOWS || t->rev.state != PUMP_FLOWS;
-
-	return tunnel_fail(t, half && t->service->conf->timeout_close > 0 ?
+	if (still_taking(t)) {
+		tunnel_limit(t, splice_seconds(t));
+		return STEP_WAIT;
+	}
+	return tunnel_fail(t, is_half_closed(t) && t->service->conf->timeout_close > 0 ?
 	    REASON_CLOSE_TIMEOUT : REASON_IDLE_TIMEOUT);
 }
 
@@ -163,8 +203,11 @@ run_deliver(struct tunnel *t)
 static enum verdict
 late_deliver(struct tunnel *t)
 {
-	(void)t;
-	return STEP_END;
+	if (!still_taking(t))
+		return STEP_END;
+	tunnel_limit(t, close_seconds(t));
+	tunnel_poll(t, UNSENT_POLL_MS);
+	return STEP_WAIT;
 }
 
 /*

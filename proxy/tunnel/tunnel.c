@@ -29,12 +29,14 @@ tunnel_run(struct task *task)
 	enum verdict v;
 
 	do {
+		v = STEP_WAIT;
 		if (t->expired) {
 			t->expired = false;
 			v = t->step->late(t);
-		} else {
-			v = t->step->run(t);
 		}
+		/* What happened in the same turn is not announced again. */
+		if (v == STEP_WAIT)
+			v = t->step->run(t);
 		if (v == STEP_NEXT)
 			t->step++;
 	} while (v == STEP_NEXT || v == STEP_GO);
