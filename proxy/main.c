@@ -60,6 +60,7 @@ int
 main(int argc, char **argv)
 {
 	static char help[] = "--help";
+	int status;
 
 	if (argc < 2) {
 		help_overview(stderr);
@@ -69,13 +70,15 @@ main(int argc, char **argv)
 		help_version(stdout);
 		return written();
 	}
-	if (!is_one_of(argv[1], "--help", "-h", "help"))
-		return run(argc - 1, argv + 1);
-	if (argc > 2) {
+	if (!is_one_of(argv[1], "--help", "-h", "help")) {
+		status = run(argc - 1, argv + 1);
+	} else if (argc > 2) {
 		char *of_command[] = { argv[2], help, NULL };
 
-		return run(2, of_command);
+		status = run(2, of_command);
+	} else {
+		help_overview(stdout);
+		status = 0;
 	}
-	help_overview(stdout);
-	return written();
+	return status == 0 ? written() : status;
 }

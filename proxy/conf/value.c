@@ -155,36 +155,40 @@ value_host(const char *text, char **host, struct errmsg *why)
 }
 
 static unsigned
-min3(unsigned a, unsigned b, unsigned c)
+min(unsigned a, unsigned b)
 {
-	unsigned least = a < b ? a : b;
-
-	return least < c ? least : c;
+	return a < b ? a : b;
 }
 
-/* How many characters to insert, delete or replace, case aside (Levenshtein). */
+static bool
+is_same(char a, char b)
+{
+	return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+/* How often one must insert, delete or replace a character or swap two neighbours to
+ * make one word of the other, case aside (optimal string alignment).  Neither is longer
+ * than WORD_MAX. */
 static unsigned
 distance(const char *a, const char *b)
 {
-	unsigned row[WORD_MAX + 1];
-	size_t i, j, nb = strlen(b);
+	/* d[i][j]: from the first i characters of a to the first j of b. */
+	unsigned d[WORD_MAX + 1][WORD_MAX + 1];
+	size_t i, j, na = strlen(a), nb = strlen(b);
 
+	for (i = 0; i <= na; i++)
+		d[i][0] = (unsigned)i;
 	for (j = 0; j <= nb; j++)
-		row[j] = (unsigned)j;
-	for (i = 0; a[i] != '\0'; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = (unsigned)i + 1;
-		for (j = 0; j < nb; j++) {
-			unsigned above = row[j + 1];
-			bool same =
-			    tolower((unsigned char)a[i]) == tolower((unsigned char)b[j]);
-
-			row[j + 1] = min3(above + 1, row[j] + 1, diagonal + !same);
-			diagonal = above;
+		d[0][j] = (unsigned)j;
+	for (i = 1; i <= na; i++)
+		for (j = 1; j <= nb; j++) {
+			d[i][j] = min(min(d[i - 1][j], d[i][j - 1]) + 1,
+			    d[i - 1][j - 1] + !is_same(a[i - 1], b[j - 1]));
+			if (i > 1 && j > 1 && is_same(a[i - 1], b[j - 2]) &&
+			    is_same(a[i - 2], b[j - 1]))
+				d[i][j] = min(d[i][j], d[i - 2][j - 2] + 1);
 		}
-	}
-	return row[nb];
+	return d[na][nb];
 }
 
 const char *

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,12 +27,19 @@
 /* A hard limit may be a thousand million; tables of the kernel grow with what is used. */
 #define NOFILE_MAX 1048576
 
+/* Where a listener listens, and the file of a unix socket as we made it. */
+struct place {
+	struct addr addr;
+	dev_t dev;
+	ino_t ino;
+};
+
 struct server {
 	const struct config *conf;
 	struct service **services;
 	size_t nservices;
 	struct listener *listeners;
-	struct addr *bound;
+	struct place *places; /* of the listeners */
 	size_t nlisteners;
 	struct pool *pool;
 	int signal_fd;
@@ -101,25 +109,37 @@ make_services(struct server *s, struct errmsg *e)
 	return 0;
 }
 
+static bool
+is_unix(const struct place *p)
+{
+	return p->addr.u.sa.sa_family == AF_UNIX;
+}
+
 static int
 add_listener(struct server *s, int fd, const struct addr *bound, struct service *service,
     struct errmsg *e)
 {
 	struct listener *l;
-	struct addr *b;
+	struct place *p;
+	struct stat st;
 
 	l = realloc(s->listeners, (s->nlisteners + 1) * sizeof(*l));
 	if (l != NULL)
 		s->listeners = l;
-	b = realloc(s->bound, (s->nlisteners + 1) * sizeof(*b));
-	if (b != NULL)
-		s->bound = b;
-	if (l == NULL || b == NULL) {
+	p = realloc(s->places, (s->nlisteners + 1) * sizeof(*p));
+	if (p != NULL)
+		s->places = p;
+	if (l == NULL || p == NULL) {
 		close(fd);
 		return errmsg_set(e, "out of memory");
 	}
 	l[s->nlisteners] = (struct listener){ .fd = fd, .service = service };
-	b[s->nlisteners++] = *bound;
+	p += s->nlisteners++;
+	*p = (struct place){ .addr = *bound };
+	if (is_unix(p) && stat(p->addr.u.un.sun_path, &st) == 0) {
+		p->dev = st.st_dev;
+		p->ino = st.st_ino;
+	}
 	return 0;
 }
 
@@ -162,13 +182,23 @@ open_listeners(struct server *s, struct errmsg *e)
 	return 0;
 }
 
+/* Removes a unix socket's file, if it is still the one that we made. */
+static void
+remove_file(const struct place *p)
+{
+	struct stat st;
+
+	if (is_unix(p) && lstat(p->addr.u.un.sun_path, &st) == 0 &&
+	    st.st_dev == p->dev && st.st_ino == p->ino)
+		unlink(p->addr.u.un.sun_path);
+}
+
 static void
 close_listeners(struct server *s)
 {
 	for (size_t i = 0; i < s->nlisteners; i++) {
+		remove_file(&s->places[i]);
 		close(s->listeners[i].fd);
-		if (s->bound[i].u.sa.sa_family == AF_UNIX)
-			unlink(s->bound[i].u.un.sun_path);
 	}
 	s->nlisteners = 0;
 }
@@ -228,7 +258,7 @@ announce(const struct server *s)
 	for (size_t i = 0; i < s->nlisteners; i++)
 		log_line(LOG_NOTICE, "main", "Service [%s] (FD=%d) bound to %s",
 		    s->listeners[i].service->conf->name, s->listeners[i].fd,
-		    addr_text(&s->bound[i], text));
+		    addr_text(&s->places[i].addr, text));
 }
 
 /* Waits for main's events, at most so long (-1: for ever); returns a signal or 0. */
@@ -342,7 +372,7 @@ destroy(struct server *s)
 		service_unref(s->services[i]);
 	free(s->services);
 	free(s->listeners);
-	free(s->bound);
+	free(s->places);
 	if (s->signal_fd != -1)
 		close(s->signal_fd);
 }

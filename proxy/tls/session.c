@@ -84,9 +84,9 @@ judge(struct tls_session *s, const WOLFSSL_X509_STORE_CTX *store)
 		n++;
 	}
 	s->judged = true;
-	cert_info_free(s->peer);
-	s->peer = cert_info_new(&chain[0], &why);
-	if (s->peer == NULL)
+	if (n > 0)
+		s->peer = cert_info_new(&chain[0], &why);
+	if (n > 0 && s->peer == NULL)
 		s->verdict = TRUST_MALFORMED;
 	else if (s->context->insecure)
 		s->verdict = TRUST_OK;
