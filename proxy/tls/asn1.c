@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -188,8 +189,8 @@ asn1_take_time(struct span *in, int64_t *when)
 		return false;
 	if (f[4] > 23 || f[5] > 59 || f[6] > 59)
 		return false;
-	*when = days_since_epoch(f[0] * 100 + f[1], f[2], f[3]) * 86400 +
-	    f[4] * 3600 + f[5] * 60 + f[6];
+	*when = days_since_epoch(f[0] * 100 + f[1], f[2], f[3]) * 86400 + f[4] * 3600 +
+	    f[5] * 60 + f[6];
 	return true;
 }
 
@@ -207,9 +208,10 @@ asn1_oid_text(struct span oid, char *text, size_t size)
 		if (oid.p[i] & 0x80)
 			continue;
 		top = arc < 80 ? arc / 40 : 2;
-		n = first ? snprintf(text, size, "%u.%llu", (unsigned)top,
-		    (unsigned long long)(arc - top * 40)) :
-		    snprintf(text + used, size - used, ".%llu", (unsigned long long)arc);
+		if (first)
+			n = snprintf(text, size, "%" PRIu64 ".%" PRIu64, top, arc - top * 40);
+		else
+			n = snprintf(text + used, size - used, ".%" PRIu64, arc);
 		used += (size_t)n;
 		first = false;
 		arc = 0;

@@ -62,8 +62,8 @@ bool span_equal_nocase(struct span, struct span);
 
 /* Whether the span holds exactly the bytes of a string literal. */
 #define SPAN_IS(s, literal) \
-	span_equal(s, (struct span){ (const unsigned char *)(literal), \
-	    sizeof(literal) - 1 })
+	span_equal(         \
+	    s, (struct span){ (const unsigned char *)(literal), sizeof(literal) - 1 })
 
 /* Takes a small INTEGER that is not negative; a larger one than 2^31 - 1 is cut to
  * that. */

@@ -47,7 +47,8 @@ cert_info_new(const struct der *der, struct errmsg *e)
 	x509_name_text(c.subject, subject, sizeof(subject));
 	x509_name_text(c.issuer, issuer, sizeof(issuer));
 	x509_names_text(&c, names, sizeof(names));
-	info = malloc(sizeof(*info) + strlen(subject) + strlen(issuer) + strlen(names) + 3);
+	info =
+	    malloc(sizeof(*info) + strlen(subject) + strlen(issuer) + strlen(names) + 3);
 	if (info == NULL) {
 		errmsg_set(e, "out of memory");
 		return NULL;
@@ -74,7 +75,8 @@ cert_fingerprint_text(const unsigned char *fp, char *text)
 	size_t i;
 
 	for (i = 0; i < CERT_FP_LEN; i++)
-		snprintf(text + 3 * i, 4, "%02X%s", fp[i], i + 1 < CERT_FP_LEN ? ":" : "");
+		snprintf(
+		    text + 3 * i, 4, "%02X%s", fp[i], i + 1 < CERT_FP_LEN ? ":" : "");
 	return text;
 }
 
@@ -104,7 +106,8 @@ cert_strong(const struct der *der, struct errmsg *e)
 	snprintf(reason, sizeof(reason), "%s", e->text);
 	return errmsg_set(e, "\"%s\": %s; %s",
 	    x509_name_text(c.subject, subject, sizeof(subject)), reason,
-	    x509_self_issued(&c) ? "make a new key and certificate with \"sluss keygen\"" :
-	    "have a new one issued for a key that \"openssl genpkey -algorithm EC "
-	    "-pkeyopt ec_paramgen_curve:P-256\" makes, signed with SHA-256");
+	    x509_self_issued(&c)
+		? "make a new key and certificate with \"sluss keygen\""
+		: "have a new one issued for a key that \"openssl genpkey -algorithm EC "
+		  "-pkeyopt ec_paramgen_curve:P-256\" makes, signed with SHA-256");
 }

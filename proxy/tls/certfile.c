@@ -41,8 +41,10 @@ explain_open(const char *file, int error, struct errmsg *e)
 	if (error == ENOENT)
 		return errmsg_set(e, "%s: there is no such file", file);
 	if (error == EACCES)
-		return errmsg_set(e, "%s: permission denied; let the user who runs sluss "
-		    "read it", file);
+		return errmsg_set(e,
+		    "%s: permission denied; let the user who runs sluss "
+		    "read it",
+		    file);
 	return errmsg_set(e, "%s: cannot be read: %s", file, strerror(error));
 }
 
@@ -59,7 +61,8 @@ open_plain(const char *file, struct stat *st, struct errmsg *e)
 	else if (S_ISDIR(st->st_mode))
 		errmsg_set(e, "%s: this is a directory; name a file with PEM text", file);
 	else if (!S_ISREG(st->st_mode))
-		errmsg_set(e, "%s: this is not a plain file; copy its content to one", file);
+		errmsg_set(
+		    e, "%s: this is not a plain file; copy its content to one", file);
 	else
 		return fd;
 	close(fd);
@@ -95,8 +98,8 @@ keep(const char *file, const char *buf, ssize_t n, char **data, struct errmsg *e
 	if (n == 0)
 		return errmsg_set(e, "%s: the file is empty", file);
 	if ((size_t)n > FILE_MOST)
-		return errmsg_set(e, "%s: the file is larger than 1 MiB; is it the right one?",
-		    file);
+		return errmsg_set(
+		    e, "%s: the file is larger than 1 MiB; is it the right one?", file);
 	*data = malloc((size_t)n + 1);
 	if (*data == NULL)
 		return errmsg_set(e, "%s: out of memory", file);
@@ -172,7 +175,8 @@ take_cert(const struct pem_block *b, struct der_list *l, struct errmsg *e)
 	int result = -1;
 
 	if (pem_is(b, "TRUSTED CERTIFICATE"))
-		return errmsg_set(e, "line %zu: a \"TRUSTED CERTIFICATE\" has settings of "
+		return errmsg_set(e,
+		    "line %zu: a \"TRUSTED CERTIFICATE\" has settings of "
 		    "OpenSSL's own in it; \"openssl x509 -in OLD -out NEW\" removes them",
 		    b->line);
 	if (!pem_is(b, "CERTIFICATE") && !pem_is(b, "X509 CERTIFICATE"))
@@ -180,7 +184,8 @@ take_cert(const struct pem_block *b, struct der_list *l, struct errmsg *e)
 	if (pem_decode(b, &der, e) == -1)
 		return -1;
 	if ((wrong = x509_parse(&c, der.data, der.len)) != NULL)
-		errmsg_set(e, "line %zu: the certificate is malformed: %s", b->line, wrong);
+		errmsg_set(
+		    e, "line %zu: the certificate is malformed: %s", b->line, wrong);
 	else
 		result = append(l, &der, e);
 	free(der.data);
@@ -192,10 +197,12 @@ static int
 explain_no_cert(const char *data, size_t len, struct errmsg *e)
 {
 	if (certfile_is_der(data, len))
-		return errmsg_set(e, "this is DER, not PEM; \"openssl x509 -inform DER -in "
-		    "OLD -out NEW\" converts a certificate, \"openssl pkcs12 -in OLD -nodes "
-		    "-out NEW\" a PKCS#12 file");
-	return errmsg_set(e, "there is no certificate in this file (a block that starts with "
+		return errmsg_set(e,
+		    "this is DER, not PEM; \"openssl x509 -inform DER -in OLD -out NEW\" "
+		    "converts a certificate, \"openssl pkcs12 -in OLD -nodes -out NEW\" a "
+		    "PKCS#12 file");
+	return errmsg_set(e,
+	    "there is no certificate in this file (a block that starts with "
 	    "\"-----BEGIN CERTIFICATE-----\")");
 }
 

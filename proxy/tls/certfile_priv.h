@@ -7,8 +7,8 @@
 #include "tls/cert.h"
 
 /* cert_read_file(), which also tells the file's mode. */
-int certfile_read(const char *file, char **data, size_t *len, mode_t *mode,
-    struct errmsg *);
+int certfile_read(
+    const char *file, char **data, size_t *len, mode_t *mode, struct errmsg *);
 
 /* Whether the content of a file looks like DER, where PEM was expected. */
 bool certfile_is_der(const char *data, size_t);

@@ -34,7 +34,7 @@ judge_excluded(struct span list, const struct general_name *name)
 		case INSIDE:
 			return "excludes that name";
 		case IN_DOUBT:
-			return "excludes names of that kind, in a form that is not understood";
+			return "excludes names of that kind, in a way not understood";
 		case OUTSIDE:
 			break;
 		}
@@ -61,7 +61,7 @@ judge_permitted(struct span list, const struct general_name *name)
 			inside = true;
 			break;
 		case IN_DOUBT:
-			return "permits names of that kind, in a form that is not understood";
+			return "permits names of that kind, in a way not understood";
 		case OUTSIDE:
 			break;
 		}
@@ -88,8 +88,8 @@ judge_name(const struct x509 *ca, unsigned tag, struct span value, struct errmsg
 
 /* The subject is a directory name, and may hold addresses and a host's name. */
 static int
-judge_subject(const struct x509 *ca, const struct x509 *below, bool leaf,
-    struct errmsg *e)
+judge_subject(
+    const struct x509 *ca, const struct x509 *below, bool leaf, struct errmsg *e)
 {
 	struct name_walk w = name_walk(below->subject);
 	struct name_attr a;
@@ -108,8 +108,8 @@ judge_subject(const struct x509 *ca, const struct x509 *below, bool leaf,
 }
 
 int
-constraints_judge(const struct x509 *ca, const struct x509 *below, bool leaf,
-    struct errmsg *e)
+constraints_judge(
+    const struct x509 *ca, const struct x509 *below, bool leaf, struct errmsg *e)
 {
 	struct span rest = below->san;
 	struct general_name name;

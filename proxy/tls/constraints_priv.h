@@ -10,7 +10,7 @@
  * so that its common name may serve as a host name.  Returns 0, or -1 with a message
  * that follows the certificate's subject: "names DNS:a, which ...".
  */
-int constraints_judge(const struct x509 *ca, const struct x509 *below, bool leaf,
-    struct errmsg *);
+int constraints_judge(
+    const struct x509 *ca, const struct x509 *below, bool leaf, struct errmsg *);
 
 #endif

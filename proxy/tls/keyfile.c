@@ -69,25 +69,30 @@ static int
 take_key(const struct pem_block *b, const char *file, struct der *der, struct errmsg *e)
 {
 	if (b->encrypted || pem_is(b, "ENCRYPTED PRIVATE KEY"))
-		return errmsg_set(e, "%s: line %zu: the key is encrypted, and nobody could "
+		return errmsg_set(e,
+		    "%s: line %zu: the key is encrypted, and nobody could "
 		    "type its passphrase; \"openssl pkey -in %s -out NEW\" makes a copy "
-		    "that is not", file, b->line, file);
+		    "that is not",
+		    file, b->line, file);
 	if (!pem_is(b, "PRIVATE KEY") && !pem_is(b, "EC PRIVATE KEY") &&
 	    !pem_is(b, "RSA PRIVATE KEY"))
-		return errmsg_set(e, "%s: line %zu: a key in the format \"%.*s\" cannot be "
-		    "used; \"openssl pkey -in %s -out NEW\" may convert it, \"sluss keygen\" "
-		    "makes a new one", file, b->line,
-		    (int)(b->label_len > 40 ? 40 : b->label_len), b->label, file);
+		return errmsg_set(e,
+		    "%s: line %zu: a key in the format \"%.*s\" cannot be used; "
+		    "\"openssl pkey -in %s -out NEW\" may convert it, \"sluss keygen\" makes "
+		    "a new one",
+		    file, b->line, (int)(b->label_len > 40 ? 40 : b->label_len), b->label,
+		    file);
 	if (pem_decode(b, der, e) == -1)
 		return errmsg_prefix(e, "%s", file);
 	if (is_key(b, der))
 		return 0;
 	cert_free_secret(der->data, der->len);
 	*der = (struct der){ NULL, 0 };
-	return errmsg_set(e, "%s: line %zu: the key is damaged, or of a kind that cannot be "
+	return errmsg_set(e,
+	    "%s: line %zu: the key is damaged, or of a kind that cannot be "
 	    "used (RSA from 2048 bits, ECDSA from P-256, Ed25519); \"openssl pkey -in %s "
-	    "-noout -text -check\" tells more, \"sluss keygen\" makes a new one", file,
-	    b->line, file);
+	    "-noout -text -check\" tells more, \"sluss keygen\" makes a new one",
+	    file, b->line, file);
 }
 
 /* Whether the label is that of a private key of any format. */
@@ -101,8 +106,8 @@ is_key_label(const struct pem_block *b)
 }
 
 static int
-find_key(const char *file, const char *data, size_t len, struct der *der,
-    struct errmsg *e)
+find_key(
+    const char *file, const char *data, size_t len, struct der *der, struct errmsg *e)
 {
 	struct pem_reader r = pem_start(data, len);
 	struct pem_block b;
@@ -114,10 +119,14 @@ find_key(const char *file, const char *data, size_t len, struct der *der,
 	if (more == -1)
 		return errmsg_prefix(e, "%s", file);
 	if (certfile_is_der(data, len))
-		return errmsg_set(e, "%s: this is DER, not PEM; \"openssl pkey -inform DER "
-		    "-in %s -out NEW\" converts a key", file, file);
-	return errmsg_set(e, "%s: there is no private key in this file; name the file that "
-	    "has it, or add it with \"cat KEY >> %s\"", file, file);
+		return errmsg_set(e,
+		    "%s: this is DER, not PEM; \"openssl pkey -inform DER "
+		    "-in %s -out NEW\" converts a key",
+		    file, file);
+	return errmsg_set(e,
+	    "%s: there is no private key in this file; name the file that "
+	    "has it, or add it with \"cat KEY >> %s\"",
+	    file, file);
 }
 
 int

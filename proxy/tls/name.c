@@ -31,8 +31,8 @@ label_len(struct span s)
 static bool
 is_host_byte(unsigned char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	    c == '-' || c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
 /* Labels with something in each.  Nothing else can match, least of all a NUL or another
@@ -74,7 +74,7 @@ dns_matches(struct span pattern, struct span host)
 
 	pattern = without_dot(pattern.p, pattern.n);
 	if (!wildcard(pattern, &rest))
-		return host_is_sound(pattern) && span_equal_nocase(pattern, host);
+		return span_equal_nocase(pattern, host); /* sound, then, as the host */
 	return n < host.n &&
 	    span_equal_nocase(rest, (struct span){ host.p + n + 1, host.n - n - 1 });
 }

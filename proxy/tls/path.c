@@ -18,7 +18,7 @@ struct check {
 /* How far a path that failed has come: the verdict of the best is reported. */
 enum rank {
 	RANK_NONE,
-	RANK_MISSING,                              /* + how many certificates it has */
+	RANK_MISSING, /* + how many certificates it has */
 	RANK_SIGNATURE = RANK_MISSING + PATH_DEPTH + 2,
 	RANK_LINK,
 	RANK_RULE
@@ -26,12 +26,12 @@ enum rank {
 
 struct walk {
 	const struct path_search *s;
-	const struct x509 *path[PATH_DEPTH + 2];   /* with the peer's and an anchor */
+	const struct x509 *path[PATH_DEPTH + 2]; /* with the peer's and an anchor */
 	size_t n;
 	struct check checks[PATH_SIGNATURES];
 	size_t nchecks;
 	size_t steps;
-	int rank;                                  /* an enum rank */
+	int rank; /* an enum rank */
 	enum trust_verdict verdict;
 	struct errmsg why;
 };
@@ -96,10 +96,11 @@ links_hold(struct walk *w)
 		}
 		if (link_holds(w, w->path[i - 1], w->path[i]))
 			continue;
-		errmsg_set(&why, "\"%s\" says that \"%s\" issued it, but the signature is "
-		    "not by the key of that CA", x509_name_text(w->path[i - 1]->subject,
-		    child, sizeof(child)), x509_name_text(w->path[i]->subject, issuer,
-		    sizeof(issuer)));
+		errmsg_set(&why,
+		    "\"%s\" says that \"%s\" issued it, but the signature is "
+		    "not by the key of that CA",
+		    x509_name_text(w->path[i - 1]->subject, child, sizeof(child)),
+		    x509_name_text(w->path[i]->subject, issuer, sizeof(issuer)));
 		keep(w, RANK_SIGNATURE, TRUST_UNKNOWN_CA, &why);
 		return false;
 	}
@@ -130,9 +131,9 @@ hint(const struct walk *w, const struct x509 *c)
 	for (i = 0; i < w->s->nanchors; i++) {
 		if (!span_equal(w->s->anchors[i].cert.subject, c->issuer))
 			continue;
-		return w->s->anchors[i].issues ?
-		    "; the CA file has one of that name, but with another key" :
-		    "; the CA file has one of that name, but it is not a CA "
+		if (w->s->anchors[i].issues)
+			return "; the CA file has one of that name, but with another key";
+		return "; the CA file has one of that name, but it is not a CA "
 		    "(basicConstraints CA:TRUE)";
 	}
 	return "";
@@ -150,13 +151,16 @@ report_missing(struct walk *w)
 		return;
 	x509_name_text(end->subject, subject, sizeof(subject));
 	if (x509_self_issued(end))
-		errmsg_set(&why, w->n == 1 ? "\"%s\" is self-signed and not in the CA file%s" :
-		    "the chain ends at \"%s\", which is not in the CA file%s", subject,
-		    hint(w, end));
+		errmsg_set(&why,
+		    w->n == 1 ? "\"%s\" is self-signed and not in the CA file%s"
+			      : "the chain ends at \"%s\", which is not in the CA file%s",
+		    subject, hint(w, end));
 	else
-		errmsg_set(&why, "\"%s\" was issued by \"%s\", which the peer did not send "
-		    "and the CA file does not have%s", subject,
-		    x509_name_text(end->issuer, issuer, sizeof(issuer)), hint(w, end));
+		errmsg_set(&why,
+		    "\"%s\" was issued by \"%s\", which the peer did not send "
+		    "and the CA file does not have%s",
+		    subject, x509_name_text(end->issuer, issuer, sizeof(issuer)),
+		    hint(w, end));
 	keep(w, RANK_MISSING + (int)w->n, TRUST_UNKNOWN_CA, &why);
 }
 
@@ -243,8 +247,10 @@ path_find(const struct path_search *s, struct errmsg *why)
 	if (climb(&w))
 		return TRUST_OK;
 	if (w.rank == RANK_NONE)
-		errmsg_set(&w.why, "the chain has more than %d CAs, or is too tangled to "
-		    "find a way through it", PATH_DEPTH);
+		errmsg_set(&w.why,
+		    "the chain has more than %d CAs, or is too tangled to "
+		    "find a way through it",
+		    PATH_DEPTH);
 	*why = w.why;
 	return w.verdict;
 }

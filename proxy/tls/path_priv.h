@@ -6,8 +6,8 @@
 /* A certificate of the CA file. */
 struct anchor {
 	struct der der;
-	struct x509 cert;  /* points into der */
-	bool issues;       /* it is a CA; else it is trusted exactly */
+	struct x509 cert; /* points into der */
+	bool issues;      /* it is a CA; else it is trusted exactly */
 };
 
 /* How many of the presented certificates are looked at. */

@@ -108,15 +108,18 @@ pem_next(struct pem_reader *r, struct pem_block *b, struct errmsg *e)
 		b->body_len = (size_t)(l.text - b->body);
 		return 1;
 	}
-	return errmsg_set(e, "line %zu: the block \"BEGIN %.*s\" has no \"END %.*s\"; "
-	    "was the file cut short?", b->line, (int)(label.len > 40 ? 40 : label.len),
-	    label.text, (int)(label.len > 40 ? 40 : label.len), label.text);
+	return errmsg_set(e,
+	    "line %zu: the block \"BEGIN %.*s\" has no \"END %.*s\"; "
+	    "was the file cut short?",
+	    b->line, (int)(label.len > 40 ? 40 : label.len), label.text,
+	    (int)(label.len > 40 ? 40 : label.len), label.text);
 }
 
 bool
 pem_is(const struct pem_block *b, const char *label)
 {
-	return b->label_len == strlen(label) && memcmp(b->label, label, b->label_len) == 0;
+	return b->label_len == strlen(label) &&
+	    memcmp(b->label, label, b->label_len) == 0;
 }
 
 /* Copies the base64 characters alone; the library trips over other blanks. */
@@ -155,8 +158,10 @@ pem_decode(const struct pem_block *b, struct der *der, struct errmsg *e)
 	*der = (struct der){ NULL, 0 };
 	if (text == NULL || data == NULL) {
 		errmsg_set(e, "out of memory");
-	} else if (n = squeeze(b, text), !is_well_padded(text, n) ||
-	    Base64_Decode((const byte *)text, (word32)n, data, &len) != 0 || len == 0) {
+	} else if (n = squeeze(b, text),
+	    !is_well_padded(text, n) ||
+		Base64_Decode((const byte *)text, (word32)n, data, &len) != 0 ||
+		len == 0) {
 		errmsg_set(e, "line %zu: the block \"%.*s\" is damaged: it is not base64",
 		    b->line, (int)(b->label_len > 40 ? 40 : b->label_len), b->label);
 	} else {

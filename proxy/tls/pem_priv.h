@@ -9,18 +9,18 @@
 
 /* One block of a PEM text; it points into the text. */
 struct pem_block {
-	const char *label;  /* what stands behind BEGIN */
+	const char *label; /* what stands behind BEGIN */
 	size_t label_len;
-	size_t line;        /* where BEGIN stands, from 1 */
-	const char *body;   /* the lines up to END, without headers */
+	size_t line;      /* where BEGIN stands, from 1 */
+	const char *body; /* the lines up to END, without headers */
 	size_t body_len;
-	bool encrypted;     /* a header says so */
+	bool encrypted; /* a header says so */
 };
 
 /* Where a reader of a text is; begin with pem_start(). */
 struct pem_reader {
 	const char *next, *end;
-	size_t line;        /* of what is next */
+	size_t line; /* of what is next */
 };
 
 struct pem_reader pem_start(const char *text, size_t);

@@ -7,7 +7,9 @@
 
 #include "tls/pubkey_priv.h"
 
+/* clang-format off */
 #define OID(s) { (const unsigned char *)(s), sizeof(s) - 1 }
+/* clang-format on */
 
 static const struct key_kind {
 	struct span oid;
@@ -37,7 +39,8 @@ static const struct sig_kind {
 	{ OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b"), FAMILY_RSA, WC_HASH_TYPE_SHA256 },
 	{ OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c"), FAMILY_RSA, WC_HASH_TYPE_SHA384 },
 	{ OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d"), FAMILY_RSA, WC_HASH_TYPE_SHA512 },
-	{ OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"), FAMILY_RSA_PSS, WC_HASH_TYPE_NONE },
+	{ OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"), FAMILY_RSA_PSS,
+	    WC_HASH_TYPE_NONE },
 	{ OID("\x2a\x86\x48\xce\x3d\x04\x03\x02"), FAMILY_EC, WC_HASH_TYPE_SHA256 },
 	{ OID("\x2a\x86\x48\xce\x3d\x04\x03\x03"), FAMILY_EC, WC_HASH_TYPE_SHA384 },
 	{ OID("\x2a\x86\x48\xce\x3d\x04\x03\x04"), FAMILY_EC, WC_HASH_TYPE_SHA512 },
@@ -49,9 +52,12 @@ static const struct hash_kind {
 	enum wc_HashType hash;
 	int mgf;
 } hash_kinds[] = {
-	{ OID("\x60\x86\x48\x01\x65\x03\x04\x02\x01"), WC_HASH_TYPE_SHA256, WC_MGF1SHA256 },
-	{ OID("\x60\x86\x48\x01\x65\x03\x04\x02\x02"), WC_HASH_TYPE_SHA384, WC_MGF1SHA384 },
-	{ OID("\x60\x86\x48\x01\x65\x03\x04\x02\x03"), WC_HASH_TYPE_SHA512, WC_MGF1SHA512 },
+	{ OID("\x60\x86\x48\x01\x65\x03\x04\x02\x01"), WC_HASH_TYPE_SHA256,
+	    WC_MGF1SHA256 },
+	{ OID("\x60\x86\x48\x01\x65\x03\x04\x02\x02"), WC_HASH_TYPE_SHA384,
+	    WC_MGF1SHA384 },
+	{ OID("\x60\x86\x48\x01\x65\x03\x04\x02\x03"), WC_HASH_TYPE_SHA512,
+	    WC_MGF1SHA512 },
 };
 
 /* What a message may call by name although it is not accepted. */
@@ -167,12 +173,15 @@ read_ec(const struct x509 *c, struct span params, struct pubkey *k, struct errms
 	struct span oid;
 
 	if (!asn1_take(&params, TAG_OID, &oid) || params.n != 0)
-		return errmsg_set(e, "its ECDSA key spells out a curve of its own; "
+		return errmsg_set(e,
+		    "its ECDSA key spells out a curve of its own; "
 		    "P-256, P-384 and P-521 are accepted by name");
 	FIND(curves, oid, curve);
 	if (curve == NULL)
-		return errmsg_set(e, "its ECDSA key is on the curve %s; "
-		    "P-256, P-384 and P-521 are accepted", name_of(oid, text, sizeof(text)));
+		return errmsg_set(e,
+		    "its ECDSA key is on the curve %s; "
+		    "P-256, P-384 and P-521 are accepted",
+		    name_of(oid, text, sizeof(text)));
 	k->curve = curve->id;
 	k->point = c->key;
 	if (c->key.n != curve->point || c->key.p[0] != 0x04)
@@ -190,8 +199,9 @@ pubkey_read(const struct x509 *c, struct pubkey *k, struct errmsg *e)
 	*k = (struct pubkey){ .family = FAMILY_RSA };
 	FIND(key_kinds, oid, kind);
 	if (kind == NULL)
-		return errmsg_set(e, "its key is of the kind %s; RSA, ECDSA and Ed25519 "
-		    "keys are accepted", name_of(oid, text, sizeof(text)));
+		return errmsg_set(e,
+		    "its key is of the kind %s; RSA, ECDSA and Ed25519 keys are accepted",
+		    name_of(oid, text, sizeof(text)));
 	k->family = kind->family;
 	if (k->family == FAMILY_EC)
 		return read_ec(c, params, k, e);
@@ -236,20 +246,24 @@ read_pss(struct span params, struct sigalg *s, struct errmsg *e)
 	if (!asn1_take(&params, TAG_SEQUENCE, &body) || params.n != 0 ||
 	    !take_pss_hash(&body, 0, &hash) || !take_pss_hash(&body, 1, &mgf) ||
 	    (asn1_ahead(&body, TAG_CONTEXT_OF(2)) &&
-	    (!asn1_take(&body, TAG_CONTEXT_OF(2), &oid) ||
-	    !asn1_take_number(&oid, TAG_INTEGER, &salt) || oid.n != 0)) || body.n != 0)
+		(!asn1_take(&body, TAG_CONTEXT_OF(2), &oid) ||
+		    !asn1_take_number(&oid, TAG_INTEGER, &salt) || oid.n != 0)) ||
+	    body.n != 0)
 		return errmsg_set(e, "its RSA-PSS parameters cannot be read");
 	oid = algorithm(&hash);
 	FIND(hash_kinds, oid, kind);
 	if (kind == NULL || !no_parameters(hash, true))
-		return errmsg_set(e, "it is signed with RSA-PSS and %s; SHA-256, SHA-384 "
-		    "and SHA-512 are accepted", name_of(oid, text, sizeof(text)));
+		return errmsg_set(e,
+		    "it is signed with RSA-PSS and %s; SHA-256, SHA-384 "
+		    "and SHA-512 are accepted",
+		    name_of(oid, text, sizeof(text)));
 	oid = algorithm(&mgf);
 	if (!SPAN_IS(oid, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08") ||
 	    !asn1_take(&mgf, TAG_SEQUENCE, &mgf_hash) || mgf.n != 0 ||
-	    !span_equal(algorithm(&mgf_hash), kind->oid) || !no_parameters(mgf_hash, true) ||
-	    salt > RSA_BITS_MOST / 8)
-		return errmsg_set(e, "its RSA-PSS parameters are unusual: the hash and that "
+	    !span_equal(algorithm(&mgf_hash), kind->oid) ||
+	    !no_parameters(mgf_hash, true) || salt > RSA_BITS_MOST / 8)
+		return errmsg_set(e,
+		    "its RSA-PSS parameters are unusual: the hash and that "
 		    "of the mask must be the same");
 	s->hash = kind->hash;
 	s->mgf = kind->mgf;
@@ -266,7 +280,8 @@ sigalg_read(const struct x509 *c, struct sigalg *s, struct errmsg *e)
 
 	FIND(sig_kinds, oid, kind);
 	if (kind == NULL)
-		return errmsg_set(e, "it is signed with %s; SHA-256, SHA-384 or SHA-512 with "
+		return errmsg_set(e,
+		    "it is signed with %s; SHA-256, SHA-384 or SHA-512 with "
 		    "RSA or ECDSA, and Ed25519 are accepted",
 		    name_of(oid, text, sizeof(text)));
 	*s = (struct sigalg){ .family = kind->family, .hash = kind->hash };

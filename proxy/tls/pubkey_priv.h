@@ -18,17 +18,17 @@ enum family { FAMILY_RSA, FAMILY_RSA_PSS, FAMILY_EC, FAMILY_ED25519 };
 /* A public key of an accepted kind. */
 struct pubkey {
 	enum family family;
-	int curve;               /* the library's number, of EC */
-	struct span point;       /* EC and Ed25519 */
-	struct span modulus;     /* RSA, likewise the next */
+	int curve;           /* the library's number, of EC */
+	struct span point;   /* EC and Ed25519 */
+	struct span modulus; /* RSA, likewise the next */
 	struct span exponent;
 };
 
 /* A kind of signature that is accepted. */
 struct sigalg {
 	enum family family;
-	enum wc_HashType hash;   /* not of Ed25519 */
-	int mgf, salt;           /* RSA-PSS: the library's mask function, bytes */
+	enum wc_HashType hash; /* not of Ed25519 */
+	int mgf, salt;         /* RSA-PSS: the library's mask function, bytes */
 };
 
 #define RSA_BITS_LEAST 2048

@@ -56,10 +56,12 @@ judge_use(const struct x509 *c, bool peer_is_server, struct errmsg *e)
 	if (c->eku.p == NULL)
 		return TRUST_OK;
 	while (asn1_take(&rest, TAG_OID, &oid))
-		if (SPAN_IS(oid, OID_ANY_USE) || (peer_is_server ?
-		    SPAN_IS(oid, OID_SERVER_AUTH) : SPAN_IS(oid, OID_CLIENT_AUTH)))
+		if (SPAN_IS(oid, OID_ANY_USE) ||
+		    (peer_is_server ? SPAN_IS(oid, OID_SERVER_AUTH)
+				    : SPAN_IS(oid, OID_CLIENT_AUTH)))
 			return TRUST_OK;
-	errmsg_set(e, "its extendedKeyUsage lacks %s, which a peer that acts as TLS %s needs",
+	errmsg_set(e,
+	    "its extendedKeyUsage lacks %s, which a peer that acts as TLS %s needs",
 	    peer_is_server ? "serverAuth" : "clientAuth",
 	    peer_is_server ? "server" : "client");
 	return about(c, TRUST_WRONG_USE, e);
@@ -75,7 +77,8 @@ rules_leaf(const struct x509 *c, const struct occasion *o, struct errmsg *e)
 	if (pubkey_judge(c, e) == -1 || sigalg_judge(c, e) == -1)
 		return about(c, TRUST_WEAK, e);
 	if (c->has_key_usage && (c->key_usage & KU_DIGITAL_SIGNATURE) == 0) {
-		errmsg_set(e, "its keyUsage lacks digitalSignature, which every TLS peer needs");
+		errmsg_set(
+		    e, "its keyUsage lacks digitalSignature, which every TLS peer needs");
 		return about(c, TRUST_WRONG_USE, e);
 	}
 	if ((v = judge_use(c, o->peer_is_server, e)) != TRUST_OK)
@@ -98,10 +101,12 @@ static enum trust_verdict
 judge_is_ca(const struct x509 *c, struct errmsg *e)
 {
 	if (!c->is_ca)
-		errmsg_set(e, "it issued another certificate, but is not a CA "
+		errmsg_set(e,
+		    "it issued another certificate, but is not a CA "
 		    "(basicConstraints CA:TRUE)");
 	else if (c->has_key_usage && (c->key_usage & KU_KEY_CERT_SIGN) == 0)
-		errmsg_set(e, "it issued another certificate, but its keyUsage lacks "
+		errmsg_set(e,
+		    "it issued another certificate, but its keyUsage lacks "
 		    "keyCertSign");
 	else
 		return TRUST_OK;
@@ -165,8 +170,8 @@ judge_names(const struct x509 *const *path, size_t at, struct errmsg *e)
 }
 
 enum trust_verdict
-rules_path(const struct x509 *const *path, size_t n, const struct occasion *o,
-    struct errmsg *e)
+rules_path(
+    const struct x509 *const *path, size_t n, const struct occasion *o, struct errmsg *e)
 {
 	enum trust_verdict v;
 	size_t i;

@@ -16,13 +16,13 @@ struct occasion {
 };
 
 /* Judges the peer's own certificate by itself. */
-enum trust_verdict rules_leaf(const struct x509 *, const struct occasion *,
-    struct errmsg *);
+enum trust_verdict rules_leaf(
+    const struct x509 *, const struct occasion *, struct errmsg *);
 
 /* Judges a link of a path, as far as needed before its signature can be checked: the
  * strength of the signature and of the issuer's key. */
-enum trust_verdict rules_link(const struct x509 *, const struct x509 *issuer,
-    struct errmsg *);
+enum trust_verdict rules_link(
+    const struct x509 *, const struct x509 *issuer, struct errmsg *);
 
 /* Judges what can be said of a certificate of the CA file before a peer comes: its
  * dates, the size of its key, and its extensions. */
@@ -30,7 +30,7 @@ enum trust_verdict rules_anchor(const struct x509 *, int64_t now, struct errmsg 
 
 /* Judges a path: the peer's certificate, the issuer of each before, and an anchor at
  * its end.  The peer's certificate and all links have been judged. */
-enum trust_verdict rules_path(const struct x509 *const *path, size_t n,
-    const struct occasion *, struct errmsg *);
+enum trust_verdict rules_path(
+    const struct x509 *const *path, size_t n, const struct occasion *, struct errmsg *);
 
 #endif

@@ -27,12 +27,13 @@ hashes_warm_up(void)
 {
 	static const enum wc_HashType hashes[] = { WC_HASH_TYPE_SHA256,
 		WC_HASH_TYPE_SHA384, WC_HASH_TYPE_SHA512 };
-	unsigned char digest[WC_MAX_DIGEST_SIZE] = { 0 };
+	static const unsigned char data[1];
+	unsigned char digest[WC_MAX_DIGEST_SIZE];
 	size_t i;
 
 	for (i = 0; i < sizeof(hashes) / sizeof(hashes[0]); i++)
-		if (wc_Hash(hashes[i], digest, 1, digest,
-		    (word32)wc_HashGetDigestSize(hashes[i])) != 0)
+		if (wc_Hash(hashes[i], data, 1, digest,
+			(word32)wc_HashGetDigestSize(hashes[i])) != 0)
 			assert(!"a hash that the library was built with");
 }
 
@@ -48,10 +49,11 @@ rsa_pss_holds(const struct x509 *c, const struct sigalg *s, RsaKey *key)
 	if (wc_Hash(s->hash, c->tbs.p, (word32)c->tbs.n, hash, (word32)len) != 0)
 		return false;
 	memcpy(sig, c->sig.p, c->sig.n);
-	n = wc_RsaPSS_VerifyInline_ex(sig, (word32)c->sig.n, &out, s->hash, s->mgf, s->salt,
-	    key);
-	return n > 0 && wc_RsaPSS_CheckPadding_ex2(hash, (word32)len, out, (word32)n,
-	    s->hash, s->salt, wc_RsaEncryptSize(key) * 8, NULL) == 0;
+	n = wc_RsaPSS_VerifyInline_ex(
+	    sig, (word32)c->sig.n, &out, s->hash, s->mgf, s->salt, key);
+	return n > 0 &&
+	    wc_RsaPSS_CheckPadding_ex2(hash, (word32)len, out, (word32)n, s->hash,
+		s->salt, wc_RsaEncryptSize(key) * 8, NULL) == 0;
 }
 
 static bool
@@ -63,10 +65,13 @@ rsa_holds(const struct x509 *c, const struct sigalg *s, const struct pubkey *k)
 	if (wc_InitRsaKey(&key, NULL) != 0)
 		return false;
 	if (wc_RsaPublicKeyDecodeRaw(k->modulus.p, (word32)k->modulus.n, k->exponent.p,
-	    (word32)k->exponent.n, &key) == 0 && c->sig.n == k->modulus.n)
-		holds = s->family == FAMILY_RSA_PSS ? rsa_pss_holds(c, s, &key) :
-		    wc_SignatureVerify(s->hash, WC_SIGNATURE_TYPE_RSA_W_ENC, c->tbs.p,
-		    (word32)c->tbs.n, c->sig.p, (word32)c->sig.n, &key, sizeof(key)) == 0;
+		(word32)k->exponent.n, &key) == 0 &&
+	    c->sig.n == k->modulus.n)
+		holds = s->family == FAMILY_RSA_PSS
+		    ? rsa_pss_holds(c, s, &key)
+		    : wc_SignatureVerify(s->hash, WC_SIGNATURE_TYPE_RSA_W_ENC, c->tbs.p,
+			  (word32)c->tbs.n, c->sig.p, (word32)c->sig.n, &key,
+			  sizeof(key)) == 0;
 	wc_FreeRsaKey(&key);
 	return holds;
 }
@@ -79,10 +84,10 @@ ec_holds(const struct x509 *c, const struct sigalg *s, const struct pubkey *k)
 
 	if (wc_ecc_init(&key) != 0)
 		return false;
-	holds = wc_ecc_import_x963_ex(k->point.p, (word32)k->point.n, &key,
-	    k->curve) == 0 &&
+	holds =
+	    wc_ecc_import_x963_ex(k->point.p, (word32)k->point.n, &key, k->curve) == 0 &&
 	    wc_SignatureVerify(s->hash, WC_SIGNATURE_TYPE_ECC, c->tbs.p, (word32)c->tbs.n,
-	    c->sig.p, (word32)c->sig.n, &key, sizeof(key)) == 0;
+		c->sig.p, (word32)c->sig.n, &key, sizeof(key)) == 0;
 	wc_ecc_free(&key);
 	return holds;
 }
@@ -98,7 +103,8 @@ ed25519_holds(const struct x509 *c, const struct pubkey *k)
 		return false;
 	holds = wc_ed25519_import_public(k->point.p, (word32)k->point.n, &key) == 0 &&
 	    wc_ed25519_verify_msg(c->sig.p, (word32)c->sig.n, c->tbs.p, (word32)c->tbs.n,
-	    &right, &key) == 0 && right == 1;
+		&right, &key) == 0 &&
+	    right == 1;
 	wc_ed25519_free(&key);
 	return holds;
 }
@@ -114,7 +120,8 @@ signed_by(const struct x509 *c, const struct x509 *issuer)
 		assert(!"a signature that was not judged");
 	switch (k.family) {
 	case FAMILY_RSA:
-		return (s.family == FAMILY_RSA || s.family == FAMILY_RSA_PSS) && rsa_holds(c, &s, &k);
+		return (s.family == FAMILY_RSA || s.family == FAMILY_RSA_PSS) &&
+		    rsa_holds(c, &s, &k);
 	case FAMILY_RSA_PSS:
 		return s.family == FAMILY_RSA_PSS && rsa_holds(c, &s, &k);
 	case FAMILY_EC:

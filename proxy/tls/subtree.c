@@ -37,7 +37,7 @@ match_dns(struct span name, struct span base, enum list list)
 
 	name = without_dot(name);
 	base = without_dot(base);
-	wild = name.n > 2 && memcmp(name.p, "*.", 2) == 0;
+	wild = name.n > 2 && name.p[0] == '*' && name.p[1] == '.';
 	if (!host_is_sound(wild ? after(name, 2) : name))
 		return IN_DOUBT;
 	if (base.n == 0)
@@ -160,7 +160,8 @@ next_folded(struct span *s)
 static bool
 is_byte_string(unsigned tag)
 {
-	return tag == TAG_UTF8 || tag == TAG_PRINTABLE || tag == TAG_IA5 || tag == TAG_T61;
+	return tag == TAG_UTF8 || tag == TAG_PRINTABLE || tag == TAG_IA5 ||
+	    tag == TAG_T61;
 }
 
 /* Whether two attributes are the same.  What cannot be compared by these simple means
@@ -207,8 +208,8 @@ match_directory(struct span name, struct span base, enum list list)
 }
 
 enum match
-subtree_match(const struct general_name *name, const struct general_name *base,
-    enum list list)
+subtree_match(
+    const struct general_name *name, const struct general_name *base, enum list list)
 {
 	if (name->tag != base->tag)
 		return IN_DOUBT;

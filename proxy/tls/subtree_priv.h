@@ -12,7 +12,7 @@ enum list { PERMITTED, EXCLUDED };
 
 /* Compares a name with the base of a subtree of the same kind (of the same number; the
  * tags may differ). */
-enum match subtree_match(const struct general_name *, const struct general_name *base,
-    enum list);
+enum match subtree_match(
+    const struct general_name *, const struct general_name *base, enum list);
 
 #endif

@@ -138,12 +138,15 @@ warn_about(const struct trust *t, size_t first, const char *file, struct errmsg 
 	struct errmsg why;
 
 	for (i = first; i < t->nanchors; i++)
-		if (rules_anchor(&t->anchors[i].cert, now, &why) != TRUST_OK && bad++ == 0)
+		if (rules_anchor(&t->anchors[i].cert, now, &why) != TRUST_OK &&
+		    bad++ == 0)
 			*e = why;
 	if (bad == 0)
 		return 0;
-	errmsg_prefix(e, bad == 1 ? "%s: a certificate lets nobody in" :
-	    "%s: %zu certificates let nobody in, the first of them because", file, bad);
+	errmsg_prefix(e,
+	    bad == 1 ? "%s: a certificate lets nobody in"
+		     : "%s: %zu certificates let nobody in, the first of them because",
+	    file, bad);
 	return 1;
 }
 
@@ -183,8 +186,10 @@ judge_pin(const struct trust *t, const struct x509 *leaf, struct errmsg *why)
 	for (i = 0; i < t->npeers; i++)
 		if (memcmp(t->peers[i], fp, CERT_FP_LEN) == 0)
 			return TRUST_OK;
-	errmsg_set(why, "\"%s\" has the fingerprint %s, which none of the %zu peer "
-	    "certificates has", x509_name_text(leaf->subject, subject, sizeof(subject)),
+	errmsg_set(why,
+	    "\"%s\" has the fingerprint %s, which none of the %zu peer "
+	    "certificates has",
+	    x509_name_text(leaf->subject, subject, sizeof(subject)),
 	    cert_fingerprint_text(fp, text), t->npeers);
 	return TRUST_NOT_PINNED;
 }
@@ -195,8 +200,11 @@ judge_origin(const struct trust *t, const struct x509 *leaf, const struct der *c
     size_t nchain, const struct occasion *o, struct errmsg *why)
 {
 	struct x509 presented[PATH_PRESENTED];
-	struct path_search s = { .presented = presented, .npresented = 1,
-		.anchors = t->anchors, .nanchors = t->nanchors, .occasion = o };
+	struct path_search s = { .presented = presented,
+		.npresented = 1,
+		.anchors = t->anchors,
+		.nanchors = t->nanchors,
+		.occasion = o };
 	size_t i;
 
 	if (has_anchor(t, leaf))
@@ -204,14 +212,15 @@ judge_origin(const struct trust *t, const struct x509 *leaf, const struct der *c
 	presented[0] = *leaf;
 	/* What cannot be read among the others is as if it had not been sent. */
 	for (i = 1; i < nchain && s.npresented < PATH_PRESENTED; i++)
-		if (x509_parse(&presented[s.npresented], chain[i].data, chain[i].len) == NULL)
+		if (x509_parse(&presented[s.npresented], chain[i].data, chain[i].len) ==
+		    NULL)
 			s.npresented++;
 	return path_find(&s, why);
 }
 
 static enum trust_verdict
-judge_name(const struct x509 *leaf, const char *const *names, size_t nnames,
-    struct errmsg *why)
+judge_name(
+    const struct x509 *leaf, const char *const *names, size_t nnames, struct errmsg *why)
 {
 	char found[256], subject[NAME_TEXT];
 	size_t i;

@@ -141,9 +141,11 @@ static const struct known {
 	bool (*read)(struct x509 *, struct span);
 	const char *wrong;
 } known[] = {
+/* clang-format off */
 #define KNOWN(oid, read, name)                                                 \
 	{ { (const unsigned char *)(oid), sizeof(oid) - 1 }, read,             \
 	    "its " name " cannot be read" }
+	/* clang-format on */
 	KNOWN("\x55\x1d\x0e", read_subject_key_id, "subjectKeyIdentifier"),
 	KNOWN("\x55\x1d\x0f", read_key_usage, "keyUsage"),
 	KNOWN("\x55\x1d\x11", read_alt_names, "subjectAltName"),

@@ -24,8 +24,8 @@ name_next(struct name_walk *w, struct name_attr *a)
 			return false;
 	}
 	if (!asn1_take(&w->rdn, TAG_SEQUENCE, &pair) ||
-	    !asn1_take(&pair, TAG_OID, &a->oid) ||
-	    !asn1_next(&pair, &a->value) || pair.n != 0)
+	    !asn1_take(&pair, TAG_OID, &a->oid) || !asn1_next(&pair, &a->value) ||
+	    pair.n != 0)
 		return false;
 	w->broken = false;
 	return true;
@@ -50,8 +50,9 @@ general_name_read(const struct element *e, struct general_name *name)
 	*name = (struct general_name){ e->tag, e->body };
 	if ((e->tag & 0xc0) != 0x80)
 		return false;
-	return e->tag != NAME_DIRECTORY || (asn1_take(&body, TAG_SEQUENCE, &name->value) &&
-	    body.n == 0 && name_is_sound(name->value));
+	return e->tag != NAME_DIRECTORY ||
+	    (asn1_take(&body, TAG_SEQUENCE, &name->value) && body.n == 0 &&
+		name_is_sound(name->value));
 }
 
 bool

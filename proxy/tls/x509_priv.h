@@ -14,31 +14,31 @@
  * before one could say that they are weak.
  */
 struct x509 {
-	struct span der;      /* all of it; the spans below point into it */
-	struct span tbs;      /* the part that is signed */
-	struct span issuer;   /* Names, without tag and length */
+	struct span der;    /* all of it; the spans below point into it */
+	struct span tbs;    /* the part that is signed */
+	struct span issuer; /* Names, without tag and length */
 	struct span subject;
-	struct span key_alg;  /* AlgorithmIdentifier, without tag and length */
-	struct span key;      /* the bits of the subject's public key */
-	struct span sig_alg;  /* like key_alg; the same inside and outside */
+	struct span key_alg; /* AlgorithmIdentifier, without tag and length */
+	struct span key;     /* the bits of the subject's public key */
+	struct span sig_alg; /* like key_alg; the same inside and outside */
 	struct span sig;
-	int64_t not_before;   /* seconds since the epoch */
+	int64_t not_before; /* seconds since the epoch */
 	int64_t not_after;
-	unsigned version;     /* 1, 2 or 3 */
+	unsigned version; /* 1, 2 or 3 */
 
-	bool is_ca;           /* basicConstraints */
+	bool is_ca; /* basicConstraints */
 	bool has_pathlen;
 	unsigned pathlen;
 	bool has_key_usage;
-	unsigned key_usage;   /* KU_… */
-	struct span eku;      /* OBJECT IDENTIFIERs; p is NULL where there is none */
-	struct span skid;     /* key identifiers; likewise */
+	unsigned key_usage; /* KU_… */
+	struct span eku;    /* OBJECT IDENTIFIERs; p is NULL where there is none */
+	struct span skid;   /* key identifiers; likewise */
 	struct span akid;
 	bool has_san;
-	struct span san;      /* GeneralNames */
+	struct span san;       /* GeneralNames */
 	struct span permitted; /* GeneralSubtrees; p is NULL where there is none */
 	struct span excluded;
-	struct span unknown;  /* the first critical extension that we do not know */
+	struct span unknown; /* the first critical extension that we do not know */
 };
 
 /* Bits of key_usage: the first bit of the BIT STRING is the highest. */

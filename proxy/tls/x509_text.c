@@ -128,8 +128,9 @@ add_bmp(struct text *t, struct span s)
 			continue;
 		}
 		utf8[1] = (unsigned char)(c >= 0x80 ? 0xc0 | c >> 6 : c);
-		add_value(t, c >= 0x80 ? (struct span){ utf8 + 1, 2 } :
-		    (struct span){ utf8 + 1, 1 });
+		add_value(t,
+		    c >= 0x80 ? (struct span){ utf8 + 1, 2 }
+			      : (struct span){ utf8 + 1, 1 });
 	}
 	add_value(t, s);
 }
@@ -140,10 +141,17 @@ add_attr_name(struct text *t, struct span oid)
 	static const struct {
 		const char *oid, *name;
 	} names[] = {
-		{ "2.5.4.3", "CN" }, { "2.5.4.4", "SN" }, { "2.5.4.5", "serialNumber" },
-		{ "2.5.4.6", "C" }, { "2.5.4.7", "L" }, { "2.5.4.8", "ST" },
-		{ "2.5.4.9", "street" }, { "2.5.4.10", "O" }, { "2.5.4.11", "OU" },
-		{ "2.5.4.12", "title" }, { "2.5.4.42", "GN" },
+		{ "2.5.4.3", "CN" },
+		{ "2.5.4.4", "SN" },
+		{ "2.5.4.5", "serialNumber" },
+		{ "2.5.4.6", "C" },
+		{ "2.5.4.7", "L" },
+		{ "2.5.4.8", "ST" },
+		{ "2.5.4.9", "street" },
+		{ "2.5.4.10", "O" },
+		{ "2.5.4.11", "OU" },
+		{ "2.5.4.12", "title" },
+		{ "2.5.4.42", "GN" },
 		{ "0.9.2342.19200300.100.1.1", "UID" },
 		{ "0.9.2342.19200300.100.1.25", "DC" },
 		{ "1.2.840.113549.1.9.1", "emailAddress" },

@@ -211,22 +211,21 @@ late_deliver(struct tunnel *t)
 }
 
 /*
- * Both directions are done.  A TLS peer that sent bytes behind its close_notify
- * would make our close a reset, which could destroy our last bytes on their
- * way: such bytes are read and thrown away until ours have arrived.
+ * Both directions are done.  A TLS peer that still sends, behind its close_notify,
+ * would be answered with a reset once we have closed, and that destroys our last
+ * bytes on their way: until they have arrived, what it sends is thrown away here.
  */
 static bool
 lingers(struct tunnel *t, struct endpoint *ep)
 {
-	enum iores r;
+	enum iores r = IO_OK;
 	size_t n;
 
-	if (!endpoint_is_tls(ep) || sock_peek(ep->wire.rfd) != SOCK_BYTES)
+	if (!endpoint_is_tls(ep))
 		return false;
-	do {
+	for (int i = 0; i < ROUNDS && r == IO_OK; i++)
 		r = wire_read(&ep->wire, t->lane->stage.cipher_in, BATCH_MAX, &n);
-	} while (r == IO_OK && ep->ops->unsent(ep) > 0);
-	return r != IO_EOF && r != IO_RESET && ep->ops->unsent(ep) > 0;
+	return (r == IO_OK || r == IO_WANT) && ep->ops->unsent(ep) > 0;
 }
 
 static enum verdict

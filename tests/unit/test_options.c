@@ -349,6 +349,17 @@ START_TEST(nearest_skips_long_words)
 }
 END_TEST
 
+/* The shortest words stand only one mistake. */
+START_TEST(nearest_counts_a_swap_once)
+{
+	static const char *const words[] = { "dns", "days" };
+
+	ck_assert_str_eq(value_nearest("dsn", words, 2), "dns");
+	ck_assert_str_eq(value_nearest("NDS", words, 2), "dns");
+	ck_assert_ptr_null(value_nearest("snd", words, 2));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -368,6 +379,7 @@ main(void)
 	tcase_add_test(tc, help_text);
 	tcase_add_loop_test(tc, nearest, 0, COUNT(near));
 	tcase_add_test(tc, nearest_skips_long_words);
+	tcase_add_test(tc, nearest_counts_a_swap_once);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
