@@ -18,6 +18,18 @@ wire_init(struct wire *w, int rfd, int wfd)
 	w->in.fd = w->out.fd = -1;
 }
 
+/* A reset is known at once, not at the next write: there may be none, and the
+ * kernel goes on counting bytes that nobody will take. */
+static void
+note_error(struct wire *w, uint32_t events)
+{
+	if (!(events & EPOLLERR))
+		return;
+	w->broken = true;
+	w->readable = w->writable = true;
+	buf_free(&w->stash);
+}
+
 static void
 in_ready(struct watch *in, uint32_t events)
 {
@@ -28,8 +40,9 @@ in_ready(struct watch *in, uint32_t events)
 	/* Urgent data ends a read early, so a short one does not mean empty. */
 	if (events & NEAR_END)
 		w->to_the_end = true;
-	if (w->rfd == w->wfd && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)))
+	if (w->rfd == w->wfd && (events & (EPOLLOUT | EPOLLHUP)))
 		w->writable = true;
+	note_error(w, events);
 	w->wake(w->owner);
 }
 
@@ -38,8 +51,8 @@ out_ready(struct watch *out, uint32_t events)
 {
 	struct wire *w = (struct wire *)((char *)out - offsetof(struct wire, out));
 
-	(void)events;
 	w->writable = true;
+	note_error(w, events);
 	w->wake(w->owner);
 }
 
@@ -144,6 +157,8 @@ wire_write(struct wire *w, const void *p, size_t n)
 	if (n == 0)
 		return IO_OK;
 	assert(!w->fin_wanted);
+	if (w->broken)
+		return IO_RESET;
 	if (w->stash.len == 0) {
 		r = wire_push(w, p, n, &done);
 		if (r != IO_WANT)

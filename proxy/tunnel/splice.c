@@ -185,6 +185,9 @@ run_deliver(struct tunnel *t)
 			tunnel_touch(t);
 		if (t->tail->state == PUMP_FLOWS || t->tail->state == PUMP_ENDING)
 			return STEP_WAIT;
+		/* The alert says why a reset came behind it. */
+		if (t->tail->state == PUMP_FAILED && t->tail->why == IO_ALERT)
+			t->reason = reason_of(t, t->tail);
 		t->tail = NULL;
 	}
 	r = ep->ops->flush(ep);
@@ -213,19 +216,24 @@ late_deliver(struct tunnel *t)
 /*
  * Both directions are done.  A TLS peer that still sends, behind its close_notify,
  * would be answered with a reset once we have closed, and that destroys our last
- * bytes on their way: until they have arrived, what it sends is thrown away here.
+ * bytes on their way: as long as some are, or it sends, that is thrown away here.
  */
 static bool
 lingers(struct tunnel *t, struct endpoint *ep)
 {
 	enum iores r = IO_OK;
+	bool sends = false;
 	size_t n;
 
 	if (!endpoint_is_tls(ep))
 		return false;
-	for (int i = 0; i < ROUNDS && r == IO_OK; i++)
+	for (int i = 0; i < ROUNDS && r == IO_OK; i++) {
 		r = wire_read(&ep->wire, t->lane->stage.cipher_in, BATCH_MAX, &n);
-	return (r == IO_OK || r == IO_WANT) && ep->ops->unsent(ep) > 0;
+		sends = sends || n > 0;
+	}
+	if (r != IO_OK && r != IO_WANT)
+		return false;
+	return sends || ep->ops->unsent(ep) > 0;
 }
 
 static enum verdict
