@@ -49,7 +49,7 @@ missing()
 
 apt_install()
 {
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y -o Dpkg::Use-Pty=0 \
 	    --no-install-recommends "$@"
 }
 
