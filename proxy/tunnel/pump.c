@@ -41,9 +41,15 @@ static bool
 run_ending(struct pump *p, struct stage *st)
 {
 	enum iores r = p->dst->ops->flush(p->dst);
+	bool arrived;
 
-	if (r == IO_OK)
+	if (r == IO_OK) {
+		arrived = p->dst->ops->unsent(p->dst) == 0;
 		r = p->dst->ops->finish(p->dst, st);
+		/* Gone, but with everything: there is nobody left to tell the end. */
+		if (r == IO_RESET && arrived)
+			r = IO_OK;
+	}
 	if (r == IO_OK)
 		p->state = PUMP_ENDED;
 	else if (r != IO_WANT)

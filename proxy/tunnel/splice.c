@@ -62,6 +62,14 @@ reason_of(const struct tunnel *t, const struct pump *p)
 	}
 }
 
+/* An alert says why a reset came behind it, which a write may have met first. */
+static void
+heed_alert(struct tunnel *t, const struct pump *tail)
+{
+	if (tail->state == PUMP_FAILED && tail->why == IO_ALERT)
+		t->reason = reason_of(t, tail);
+}
+
 /*
  * One side failed.  The other one is told after it has got what was received
  * for it: first what the failed side may still have for us to read, when only
@@ -78,6 +86,7 @@ side_failed(struct tunnel *t, const struct pump *p)
 	/* An alert of ours is on its way to the failed side. */
 	if (p->why == IO_PROTOCOL)
 		failed->orderly = true;
+	heed_alert(t, t->tail);
 	if (t->tail->state != PUMP_FLOWS)
 		t->tail = NULL;
 	limit_anew(t, close_seconds(t));
@@ -185,9 +194,7 @@ run_deliver(struct tunnel *t)
 			tunnel_touch(t);
 		if (t->tail->state == PUMP_FLOWS || t->tail->state == PUMP_ENDING)
 			return STEP_WAIT;
-		/* The alert says why a reset came behind it. */
-		if (t->tail->state == PUMP_FAILED && t->tail->why == IO_ALERT)
-			t->reason = reason_of(t, t->tail);
+		heed_alert(t, t->tail);
 		t->tail = NULL;
 	}
 	r = ep->ops->flush(ep);
