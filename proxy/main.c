@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,6 +48,17 @@ is_one_of(const char *arg, const char *a, const char *b, const char *c)
 	return strcmp(arg, a) == 0 || strcmp(arg, b) == 0 || strcmp(arg, c) == 0;
 }
 
+/* A descriptor 0, 1 or 2 that is closed would be given to the next file or socket, and
+ * what is printed would land there.  Each gets /dev/null, the wrong way round, so that
+ * it still cannot be used. */
+static void
+fill_standard_fds(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
+			open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
 /* A text that did not reach its reader is a failure: a full disk, a closed pipe. */
 static int
 written(void)
@@ -62,6 +75,7 @@ main(int argc, char **argv)
 	static char help[] = "--help";
 	int status;
 
+	fill_standard_fds();
 	if (argc < 2) {
 		help_overview(stderr);
 		return 1;

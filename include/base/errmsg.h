@@ -7,7 +7,7 @@
  * returns -1 or NULL, has filled it with one sentence that says what to change.
  */
 struct errmsg {
-	char text[640];
+	char text[1792];
 };
 
 /* Replaces the message by the formatted text (cut when too long).  Returns -1. */

@@ -7,7 +7,7 @@
 /*
  * The log: one line a call, on stderr, "2026.11.22 08:30:59 LOG5[id]: text" in
  * local time.  Levels are syslog's (LOG_ERR 3 … LOG_DEBUG 7).  Control
- * characters are replaced by '.', a line is cut at 1024 bytes.
+ * characters are replaced by '.', a line is cut at 2048 bytes.
  *
  * Until log_start() a line is written before the call returns.  After it a
  * thread of the log's own writes, so that a full disk or a reader that stopped

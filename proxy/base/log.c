@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 
-#define LINE_MAX_BYTES 1024
+#define LINE_MAX_BYTES 2048
 #define QUEUE_BYTES (256 * 1024)
 #define STOP_WAIT_MS 2000
 

@@ -79,6 +79,15 @@ relay_start(int fd, bool reading, struct errmsg *e)
 	return pair[0];
 }
 
+/* Whether the descriptor is open the way it is to be used. */
+static bool
+is_usable(int std, bool reading)
+{
+	int flags = fcntl(std, F_GETFL);
+
+	return flags != -1 && (flags & O_ACCMODE) != (reading ? O_WRONLY : O_RDONLY);
+}
+
 /* Another descriptor of ours for what stands at 0 or 1. */
 static int
 take(int std, bool reading, struct errmsg *e)
@@ -87,7 +96,7 @@ take(int std, bool reading, struct errmsg *e)
 	struct stat st;
 	int fd;
 
-	if (fstat(std, &st) == -1)
+	if (!is_usable(std, reading) || fstat(std, &st) == -1)
 		return errmsg_set(e, "standard %s is closed; it is one end of this tunnel",
 		    reading ? "input" : "output");
 	if (S_ISFIFO(st.st_mode) || isatty(std)) {

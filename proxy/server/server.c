@@ -43,6 +43,7 @@ struct server {
 	size_t nlisteners;
 	struct pool *pool;
 	int signal_fd;
+	unsigned asked;       /* signals that asked for the end so far */
 };
 
 static uint64_t
@@ -261,9 +262,9 @@ announce(const struct server *s)
 		    addr_text(&s->places[i].addr, text));
 }
 
-/* Waits for main's events, at most so long (-1: for ever); returns a signal or 0. */
-static int
-wait_event(const struct server *s, int ms)
+/* Waits for main's events, at most so long (-1: for ever), and counts the signals. */
+static void
+wait_event(struct server *s, int ms)
 {
 	struct pollfd fds[2] = {
 		{ .fd = s->signal_fd, .events = POLLIN },
@@ -273,12 +274,13 @@ wait_event(const struct server *s, int ms)
 	ssize_t n;
 
 	if (poll(fds, 2, ms) <= 0)
-		return 0;
+		return;
 	if (fds[1].revents != 0) {
 		n = read(s->pool->wake_fd, &count, sizeof(count));
 		(void)n; /* nothing to do when another wake-up emptied it */
 	}
-	return signals_next(s->signal_fd);
+	while (signals_next(s->signal_fd) != 0)
+		s->asked++;
 }
 
 static bool
@@ -318,9 +320,8 @@ serve(struct server *s)
 {
 	bool accepting = true;
 
-	while (atomic_load(&s->pool->stdio_end) == STDIO_OPEN) {
-		if (wait_event(s, -1) != 0)
-			break;
+	while (s->asked == 0 && atomic_load(&s->pool->stdio_end) == STDIO_OPEN) {
+		wait_event(s, -1);
 		/* One tunnel on stdio, and that one is there: nobody else is let in. */
 		if (accepting && stdio_begun(s)) {
 			stop_accepting(s);
@@ -341,10 +342,9 @@ drain(struct server *s)
 	if (atomic_load(&p->live) > 0 && atomic_load(&p->stdio_end) == STDIO_OPEN)
 		log_line(LOG_NOTICE, "main", "Stopping: %u tunnels may finish within %u s",
 		    atomic_load(&p->live), s->conf->timeout_drain);
-	while (atomic_load(&p->live) > 0 && (now = now_ms()) < end &&
+	while (s->asked < 2 && atomic_load(&p->live) > 0 && (now = now_ms()) < end &&
 	    atomic_load(&p->stdio_end) == STDIO_OPEN)
-		if (wait_event(s, end - now > 60000 ? 60000 : (int)(end - now)) != 0)
-			break;
+		wait_event(s, end - now > 60000 ? 60000 : (int)(end - now));
 }
 
 static void

@@ -67,6 +67,16 @@ judge_use(const struct x509 *c, bool peer_is_server, struct errmsg *e)
 	return about(c, TRUST_WRONG_USE, e);
 }
 
+/* Says what its owner can do about it. */
+static enum trust_verdict
+weak(const struct x509 *c, struct errmsg *e)
+{
+	struct errmsg reason = *e;
+
+	errmsg_set(e, "%s; make a new key and certificate with \"sluss keygen\"", reason.text);
+	return about(c, TRUST_WEAK, e);
+}
+
 enum trust_verdict
 rules_leaf(const struct x509 *c, const struct occasion *o, struct errmsg *e)
 {
@@ -75,7 +85,7 @@ rules_leaf(const struct x509 *c, const struct occasion *o, struct errmsg *e)
 	if ((v = judge_dates(c, o->now, e)) != TRUST_OK)
 		return v;
 	if (pubkey_judge(c, e) == -1 || sigalg_judge(c, e) == -1)
-		return about(c, TRUST_WEAK, e);
+		return weak(c, e);
 	if (c->has_key_usage && (c->key_usage & KU_DIGITAL_SIGNATURE) == 0) {
 		errmsg_set(
 		    e, "its keyUsage lacks digitalSignature, which every TLS peer needs");

@@ -214,7 +214,8 @@ keep_first(struct tls_session *s, const struct tls_io *io)
 
 	if (n > io->in_len)
 		n = io->in_len;
-	memcpy(s->first + s->nfirst, io->in, n);
+	if (n > 0)
+		memcpy(s->first + s->nfirst, io->in, n);
 	s->nfirst += n;
 }
 
@@ -351,20 +352,24 @@ guess_protocol(const struct tls_session *s)
 	return "something that is not TLS";
 }
 
+/* The verdict and what was presented; long names are cut, so that the rest fits. */
 static void
 describe_refusal(const struct tls_session *s, struct errmsg *e)
 {
 	const struct cert_info *c = s->peer;
 	char fp[CERT_FP_TEXT], from[32], to[32];
 	const char *detail = s->why != NULL ? s->why->text : "";
+	const char *colon = *detail ? ": " : "";
 
-	errmsg_set(e, "%s%s%s", trust_verdict_text(s->verdict), *detail ? ": " : "", detail);
-	if (c != NULL)
-		errmsg_set(e, "%.200s%s%.280s; presented subject \"%.160s\", issuer \"%.160s\", "
-		    "names \"%.200s\", SHA-256 %s, valid %s to %s",
-		    trust_verdict_text(s->verdict), *detail ? ": " : "", detail, c->subject,
-		    c->issuer, c->names, cert_fingerprint_text(c->fingerprint, fp),
-		    cert_time_text(c->not_before, from), cert_time_text(c->not_after, to));
+	if (c == NULL) {
+		errmsg_set(e, "%s%s%s", trust_verdict_text(s->verdict), colon, detail);
+		return;
+	}
+	errmsg_set(e, "%s%s%.400s; presented subject \"%.300s\", issuer \"%.300s\", names "
+	    "\"%.300s\", SHA-256 %s, valid %s to %s", trust_verdict_text(s->verdict), colon,
+	    detail, c->subject, c->issuer, c->names,
+	    cert_fingerprint_text(c->fingerprint, fp), cert_time_text(c->not_before, from),
+	    cert_time_text(c->not_after, to));
 }
 
 /* Errors whose text in the library says too little. */

@@ -152,10 +152,11 @@ port_ready(struct watch *w, uint32_t events)
 void
 acceptor_pause(struct acceptor *a)
 {
-	atomic_store(&a->paused, true);
 	atomic_store(&a->parked, false);
 	stop_listening(a);
 	loop_timer_cancel(a->lane->loop, &a->timer);
+	/* Main closes the listeners on this word. */
+	atomic_store(&a->paused, true);
 }
 
 static void

@@ -195,7 +195,7 @@ session_for(struct tunnel *t)
 {
 	const struct service *s = t->service;
 	struct addr_spec *target = &s->conf->connect.items[t->opening->target];
-	bool named = s->conf->client && s->conf->cafile.n > 0;
+	bool named = s->conf->cafile.n > 0 && target->kind == ADDR_TCP;
 	const char *const *names = s->names;
 	size_t nnames = s->nnames;
 	const char *host = target->host != NULL ? target->host : localhost_name[0];
@@ -254,12 +254,15 @@ run_handshake(struct tunnel *t)
 {
 	struct endpoint *ep = tunnel_tls_side(t);
 	enum iores r;
+	bool gone;
 
 	if (ep->tls == NULL)
 		return begin_tls(t, ep);
-	if (wire_flush(&ep->wire) == IO_RESET)
-		return handshake_failed(t, ep, IO_RESET);
+	/* In front of a reset there may be an alert that says why. */
+	gone = wire_flush(&ep->wire) == IO_RESET;
 	r = endpoint_handshake(ep, &t->lane->stage);
+	if (r == IO_WANT && gone)
+		r = IO_RESET;
 	if (r == IO_WANT)
 		return STEP_WAIT;
 	if (r != IO_OK)
