@@ -46,6 +46,46 @@ alert_received(WOLFSSL *ssl)
 	return fatal_code(&h.last_rx);
 }
 
+/*
+ * The library closes without an alert on some errors, a chain that is too long among
+ * them, and has no public function to send one.  Its own is found when it is linked
+ * statically, as --deps builds it; a shared library hides it.
+ */
+int SendAlert(WOLFSSL *, int severity, int type) __attribute__((weak));
+
+static int
+code_for(int error)
+{
+	switch (error) {
+	case VERSION_ERROR:
+		return wolfssl_alert_protocol_version;
+	case MAX_CHAIN_ERROR:
+		return bad_certificate;
+	case UNKNOWN_RECORD_TYPE:
+	case OUT_OF_ORDER_E:
+	case SANITY_MSG_E:
+		return unexpected_message;
+	case LENGTH_ERROR:
+		return record_overflow;
+	case BUFFER_ERROR:
+	case BUFFER_E:
+	case PARSE_ERROR:
+	case INCOMPLETE_DATA:
+	case HANDSHAKE_SIZE_ERROR:
+	case BAD_TICKET_MSG_SZ:
+		return decode_error;
+	default:
+		return handshake_failure;
+	}
+}
+
+void
+alert_send_for(WOLFSSL *ssl, int error)
+{
+	if (SendAlert != NULL)
+		SendAlert(ssl, alert_fatal, code_for(error));
+}
+
 const char *
 alert_name(int code)
 {

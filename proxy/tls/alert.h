@@ -10,6 +10,10 @@
 int alert_sent(WOLFSSL *);
 int alert_received(WOLFSSL *);
 
+/* Sends the fatal alert that fits an error of the library's for which it sends none
+ * itself; where the library does not let us, nothing is sent. */
+void alert_send_for(WOLFSSL *, int error);
+
 /* "bad_certificate (42)"; the same buffer of the thread again at the next call. */
 const char *alert_name(int);
 

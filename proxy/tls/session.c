@@ -227,13 +227,18 @@ tls_session_handshake(struct tls_session *s, struct tls_io *io)
 
 	keep_first(s, io);
 	s->fed += io->in_len;
+	s->io = io;
 	if (s->fed > HANDSHAKE_MAX) {
 		s->error = HANDSHAKE_SIZE_ERROR;
+		alert_send_for(s->ssl, s->error);
+		s->io = NULL;
 		return IO_PROTOCOL;
 	}
-	s->io = io;
 	ret = s->context->server ? wolfSSL_accept(s->ssl) : wolfSSL_connect(s->ssl);
 	r = ret == WOLFSSL_SUCCESS ? IO_OK : translate(s, ret);
+	if (r == IO_PROTOCOL && s->error != WOLFSSL_ERROR_ZERO_RETURN &&
+	    alert_sent(s->ssl) == ALERT_NONE)
+		alert_send_for(s->ssl, s->error);
 	s->io = NULL;
 	if (r != IO_OK)
 		return r;
