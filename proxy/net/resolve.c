@@ -188,10 +188,10 @@ same_text(const char *a, const char *b)
 static struct lookup *
 lookup_of(struct resolver *r, const struct addr_spec *spec)
 {
-	struct lookup *k;
+	struct lookup *k, **last = &r->lookups;
 	struct errmsg e;
 
-	for (k = r->lookups; k != NULL; k = k->next)
+	for (; (k = *last) != NULL; last = &k->next)
 		if (same_text(k->spec.host, spec->host) &&
 		    same_text(k->spec.port, spec->port))
 			return k;
@@ -201,8 +201,7 @@ lookup_of(struct resolver *r, const struct addr_spec *spec)
 		free(k);
 		return NULL;
 	}
-	k->next = r->lookups;
-	r->lookups = k;
+	*last = k; /* the oldest is looked up first */
 	pthread_cond_signal(&r->asked);
 	return k;
 }

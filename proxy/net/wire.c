@@ -118,6 +118,8 @@ wire_read(struct wire *w, void *p, size_t cap, size_t *n)
 		w->readable = false;
 		return w->broken ? IO_RESET : IO_WANT;
 	}
+	/* The kernel says so once; asked again it would say that all is over. */
+	w->broken = true;
 	return IO_RESET;
 }
 

@@ -1,0 +1,777 @@
+/*
+ * What a tunnel costs in memory, and what happens when there is none: the test's own
+ * malloc() counts, and fails when it is told to.
+ */
+#include <check.h>
+#include <dlfcn.h>
+#include <malloc.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tls/keygen.h"
+#include "tls/library.h"
+#include "tunnel/endpoint.h"
+#include "tunnel/tunnel.h"
+
+/* Heap that an open, idle tunnel may own, all told. */
+#define IDLE_MAX ((size_t)8 * 1024)
+/* … and one whose peer has said nothing yet, or is in the middle of the handshake. */
+#define SILENT_MAX ((size_t)32 * 1024)
+#define HANDSHAKE_MAX ((size_t)96 * 1024)
+
+/*
+ * The allocator.  Blocks that are made while an account is open are noted in a table, so
+ * that each is taken off its own account wherever it is freed.
+ */
+#define SLOTS 65536
+#define BOOTSTRAP 8192
+
+/* Under ThreadSanitizer this code runs before the sanitizer does. */
+#define PLAIN __attribute__((no_sanitize("thread"), no_sanitize("address")))
+
+enum account { NOBODY, US, THEM, ACCOUNTS };
+
+static struct {
+	void *block;
+	size_t size;
+	enum account owner;
+} slots[SLOTS];
+
+/* Volatile: the compiler believes that malloc() knows nothing of them. */
+static volatile enum account account; /* whose blocks are being made */
+static volatile size_t live[ACCOUNTS], peak[ACCOUNTS];
+static volatile size_t calls;   /* allocations on the account "US" */
+static volatile size_t fail_at; /* the one of these that fails; 0: none does */
+static volatile bool fail_on;   /* … and all behind it */
+
+static struct {
+	void *(*malloc)(size_t);
+	void *(*calloc)(size_t, size_t);
+	void *(*realloc)(void *, size_t);
+	void (*free)(void *);
+} real;
+
+/* What dlsym() itself asks for, before there is an allocator. */
+static _Alignas(16) char bootstrap[BOOTSTRAP];
+static size_t bootstrap_used;
+static bool finding;
+
+PLAIN static bool
+is_bootstrap(const void *p)
+{
+	return (uintptr_t)p - (uintptr_t)bootstrap < BOOTSTRAP;
+}
+
+PLAIN static void *
+bootstrap_alloc(size_t n)
+{
+	void *p = bootstrap + bootstrap_used;
+
+	n = (n + 15) & ~(size_t)15;
+	if (n > BOOTSTRAP - bootstrap_used)
+		abort();
+	bootstrap_used += n;
+	return p;
+}
+
+PLAIN static bool
+find_real(void)
+{
+	if (real.free != NULL)
+		return true;
+	if (finding)
+		return false;
+	finding = true;
+	*(void **)&real.malloc = dlsym(RTLD_NEXT, "malloc");
+	*(void **)&real.calloc = dlsym(RTLD_NEXT, "calloc");
+	*(void **)&real.realloc = dlsym(RTLD_NEXT, "realloc");
+	*(void **)&real.free = dlsym(RTLD_NEXT, "free");
+	finding = false;
+	return real.free != NULL;
+}
+
+PLAIN static size_t
+slot_of(const void *p)
+{
+	return (size_t)(((uintptr_t)p >> 4) * UINT64_C(0x9E3779B97F4A7C15) >> 48) % SLOTS;
+}
+
+/* Whether this allocation is to fail. */
+PLAIN static bool
+fails(void)
+{
+	if (account != US)
+		return false;
+	calls++;
+	return fail_at != 0 && (calls == fail_at || (fail_on && calls > fail_at));
+}
+
+PLAIN static void *
+note(void *p, size_t n)
+{
+	size_t i = slot_of(p);
+
+	if (p == NULL || account == NOBODY)
+		return p;
+	while (slots[i].block != NULL)
+		i = (i + 1) % SLOTS;
+	slots[i].block = p;
+	slots[i].size = n;
+	slots[i].owner = account;
+	live[account] += n;
+	if (live[account] > peak[account])
+		peak[account] = live[account];
+	return p;
+}
+
+PLAIN static void
+forget(const void *p)
+{
+	size_t i = slot_of(p), gap, home;
+
+	while (slots[i].block != p)
+		if (slots[i].block == NULL)
+			return;
+		else
+			i = (i + 1) % SLOTS;
+	live[slots[i].owner] -= slots[i].size;
+	/* What was put off by this block moves up. */
+	for (gap = i; slots[i = (i + 1) % SLOTS].block != NULL;) {
+		home = slot_of(slots[i].block);
+		if ((i - home) % SLOTS < (i - gap) % SLOTS)
+			continue;
+		slots[gap] = slots[i];
+		gap = i;
+	}
+	slots[gap].block = NULL;
+}
+
+PLAIN void *
+malloc(size_t n)
+{
+	if (!find_real())
+		return bootstrap_alloc(n);
+	return fails() ? NULL : note(real.malloc(n), n);
+}
+
+PLAIN void *
+calloc(size_t k, size_t n)
+{
+	if (!find_real())
+		return bootstrap_alloc(k * n);
+	return fails() ? NULL : note(real.calloc(k, n), k * n);
+}
+
+PLAIN void *
+realloc(void *p, size_t n)
+{
+	void *q;
+
+	if (p == NULL)
+		return malloc(n);
+	if (is_bootstrap(p) || !find_real())
+		abort();
+	if (fails())
+		return NULL;
+	if ((q = real.realloc(p, n)) != NULL) {
+		forget(p);
+		note(q, n);
+	}
+	return q;
+}
+
+PLAIN void
+free(void *p)
+{
+	if (p == NULL || is_bootstrap(p) || !find_real())
+		return;
+	forget(p);
+	real.free(p);
+}
+
+/* From here on, what is made is on this account. */
+static void
+book(enum account a)
+{
+	account = a;
+}
+
+/* Two endpoints over a socket pair; "us" is the side that is examined. */
+
+static char folder[512];
+
+static const char *
+file(const char *name)
+{
+	static char paths[4][1024];
+	static unsigned next;
+	char *path = paths[next++ % 4];
+
+	snprintf(path, sizeof(paths[0]), "%s/%s.pem", folder, name);
+	return path;
+}
+
+static struct stage stage;
+static uint8_t bulk[BATCH_MAX];
+
+struct side {
+	struct tls_context *context;
+	struct endpoint ep;
+	bool server;
+	enum iores r; /* of the handshake */
+};
+
+static struct side us, them;
+
+/* Returns NULL when memory ran out: the only reason that there may be. */
+static struct tls_context *
+context(bool server, const char *cert, const char *peer, enum tls_version max)
+{
+	struct tls_policy p = { .server = server, .service = "test", .min = TLS_1_2, .max = max };
+	struct tls_context *c = NULL;
+	struct errmsg e = { "" };
+
+	p.cert = file(cert);
+	if ((p.trust = trust_new()) == NULL)
+		return NULL;
+	if (trust_add_peers(p.trust, file(peer), &e) == 0)
+		c = tls_context_new(&p, &e);
+	if (c == NULL) {
+		trust_free(p.trust);
+		if (e.text[0] == '\0')
+			abort(); /* no ck_… here: it allocates */
+	}
+	return c;
+}
+
+static const enum tls_version versions[] = { TLS_1_2, TLS_1_3 };
+
+/* Contexts for both sides, and sockets.  _i: bit 0 the version, bit 1 our role. */
+static void
+begin(int i, const char *their_cert)
+{
+	bool server = (i & 2) == 0;
+	int pair[2];
+
+	ck_assert_int_eq(stage_init(&stage), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	us = (struct side){ .server = server, .r = IO_WANT };
+	them = (struct side){ .server = !server, .r = IO_WANT };
+	us.context = context(server, "us", "them", versions[i & 1]);
+	them.context = context(!server, their_cert, "us", versions[i & 1]);
+	ck_assert(us.context != NULL && them.context != NULL);
+	endpoint_plain(&us.ep, pair[0], pair[0]);
+	endpoint_plain(&them.ep, pair[1], pair[1]);
+}
+
+static bool
+make_session(struct side *s)
+{
+	struct errmsg e;
+
+	if ((s->ep.tls = tls_session_new(s->context, NULL, NULL, 0, &e)) == NULL)
+		return false;
+	endpoint_upgrade(&s->ep);
+	return true;
+}
+
+/* Without a loop: the kernel is asked every time. */
+static void
+ready(struct side *s)
+{
+	s->ep.wire.readable = s->ep.wire.writable = true;
+}
+
+/* Both handshakes, each on its account, until neither goes on. */
+static void
+shake(void)
+{
+	for (int i = 0; i < 20 && (us.r == IO_WANT || them.r == IO_WANT); i++) {
+		ready(&us);
+		ready(&them);
+		if (us.r == IO_WANT) {
+			book(US);
+			us.r = endpoint_handshake(&us.ep, &stage);
+		}
+		if (us.r == IO_OK || us.r == IO_WANT) {
+			book(US);
+			wire_flush(&us.ep.wire);
+		}
+		book(THEM);
+		if (them.r == IO_WANT)
+			them.r = endpoint_handshake(&them.ep, &stage);
+		book(NOBODY);
+	}
+}
+
+/* So many bytes from one side to the other; a result that is no IO_OK ends it. */
+static enum iores
+send_bytes(struct side *from, struct side *to, enum account of, enum account at, size_t total)
+{
+	size_t got = 0, n;
+	enum iores r;
+
+	book(of);
+	r = from->ep.ops->write(&from->ep, &stage, bulk, total);
+	for (int i = 0; i < 1000 && r == IO_OK && got < total; i++) {
+		ready(from);
+		ready(to);
+		book(of);
+		from->ep.ops->flush(&from->ep);
+		book(at);
+		r = to->ep.ops->read(&to->ep, &stage, BATCH_MAX, &n);
+		got += n;
+		if (r == IO_WANT)
+			r = IO_OK;
+	}
+	book(NOBODY);
+	return r == IO_OK && got != total ? IO_WANT : r;
+}
+
+static void
+end(void)
+{
+	endpoint_close(&us.ep);
+	endpoint_close(&them.ep);
+	tls_context_unref(us.context);
+	tls_context_unref(them.context);
+	stage_free(&stage);
+}
+
+static void
+open_both(int i)
+{
+	begin(i, "them");
+	book(US);
+	ck_assert(make_session(&us));
+	book(THEM);
+	ck_assert(make_session(&them));
+	shake();
+	ck_assert_int_eq(us.r, IO_OK);
+	ck_assert_int_eq(them.r, IO_OK);
+}
+
+/* The session, its peer's description and all else that lives on, with the objects that
+ * hold it: an endpoint more, the pumps, the addresses as text. */
+START_TEST(idle_tunnel_is_small)
+{
+	size_t idle;
+
+	open_both(_i);
+	idle = live[US] + sizeof(struct tunnel) + 2 * ADDR_TEXT;
+	ck_assert_msg(live[US] > 1000, "the allocator counts nothing");
+	ck_assert_msg(idle < IDLE_MAX, "%zu bytes, %zu of them the session's", idle, live[US]);
+	end();
+	ck_assert_uint_eq(live[US], 0);
+	ck_assert_uint_eq(live[THEM], 0);
+}
+END_TEST
+
+/* Whatever went through: idle again, it owns what it owned before. */
+START_TEST(no_buffers_when_idle_again)
+{
+	size_t before;
+
+	open_both(_i);
+	before = live[US];
+	ck_assert_uint_eq(buf_total(), 0);
+	for (int i = 0; i < 8; i++) {
+		ck_assert_int_eq(send_bytes(&us, &them, US, THEM, sizeof(bulk)), IO_OK);
+		ck_assert_int_eq(send_bytes(&them, &us, THEM, US, sizeof(bulk)), IO_OK);
+		ck_assert_int_eq(send_bytes(&them, &us, THEM, US, 1), IO_OK);
+	}
+	ck_assert_uint_eq(buf_total(), 0);
+	ck_assert_uint_le(live[US], before + 256);
+	end();
+	ck_assert_uint_eq(live[US], 0);
+}
+END_TEST
+
+/* Ten thousand silent sockets must be cheap too. */
+START_TEST(silent_peer_costs_little)
+{
+	begin(_i, "them");
+	book(US);
+	ck_assert(make_session(&us));
+	ready(&us);
+	book(US);
+	us.r = endpoint_handshake(&us.ep, &stage);
+	book(NOBODY);
+	ck_assert_int_eq(us.r, IO_WANT);
+	ck_assert_uint_eq(buf_total(), 0);
+	ck_assert_msg(live[US] < SILENT_MAX, "%zu bytes", live[US]);
+	end();
+	ck_assert_uint_eq(live[US], 0);
+}
+END_TEST
+
+START_TEST(handshake_has_a_bound)
+{
+	open_both(_i);
+	ck_assert_msg(peak[US] < HANDSHAKE_MAX, "%zu bytes", peak[US]);
+	end();
+}
+END_TEST
+
+/* A megabyte both ways costs a record's buffers, not the batch's. */
+START_TEST(traffic_has_a_bound)
+{
+	size_t idle;
+
+	open_both(_i);
+	idle = live[US];
+	peak[US] = 0;
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(send_bytes(&them, &us, THEM, US, sizeof(bulk)), IO_OK);
+	/* Two records at most, and the ciphertext that was read ahead. */
+	ck_assert_msg(peak[US] - idle < 4 * TLS_RECORD_MAX, "%zu bytes", peak[US] - idle);
+	end();
+}
+END_TEST
+
+/* Failing allocations. */
+
+/* How far apart the failing ones are: a sanitizer makes each round slow. */
+static size_t
+stride(void)
+{
+	const char *sanitizer = getenv("SLUSS_SANITIZER");
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	return 7;
+#endif
+	return sanitizer != NULL && *sanitizer != '\0' && strcmp(sanitizer, "no") != 0 ? 7 : 1;
+}
+
+/* Fails the n-th allocation from now on, once or (on) for good. */
+static void
+fail_nth(size_t n, bool on)
+{
+	calls = 0;
+	fail_at = n;
+	fail_on = on;
+}
+
+static void
+fail_none(void)
+{
+	fail_at = 0;
+}
+
+/* One round; n 0: nothing fails.  Returns whether it got to its end. */
+struct sweep {
+	const char *name;
+	bool (*round)(int i);
+	void (*begin)(int i);
+	void (*end)(void);
+};
+
+static void
+nothing(int i)
+{
+	(void)i;
+}
+
+static void
+nothing_left(void)
+{
+}
+
+static bool
+round_context(int i)
+{
+	struct tls_context *c;
+
+	book(US);
+	c = context((i & 2) == 0, "us", "them", versions[i & 1]);
+	tls_context_unref(c);
+	book(NOBODY);
+	return c != NULL;
+}
+
+static struct der_list judged;
+static struct trust *trusting, *trusting_cas, *distrusting;
+
+static void
+begin_judge(int i)
+{
+	struct errmsg e;
+
+	(void)i;
+	ck_assert_int_eq(cert_load_chain(file("them"), &judged, &e), 0);
+	trusting = trust_new();
+	trusting_cas = trust_new();
+	distrusting = trust_new();
+	ck_assert_int_eq(trust_add_peers(trusting, file("them"), &e), 0);
+	ck_assert_int_eq(trust_add_cas(trusting_cas, file("them"), &e), 0);
+	ck_assert_int_eq(trust_add_peers(distrusting, file("us"), &e), 0);
+	ck_assert_int_eq(trust_add_cas(distrusting, file("us"), &e), 0);
+}
+
+static bool
+round_judge(int i)
+{
+	struct errmsg e;
+	bool good;
+
+	(void)i;
+	book(US);
+	if (trust_judge(distrusting, judged.items, judged.n, false, NULL, 0, time(NULL), &e) ==
+	    TRUST_OK)
+		abort();
+	good = trust_judge(trusting, judged.items, judged.n, false, NULL, 0, time(NULL), &e) ==
+	    TRUST_OK;
+	good = trust_judge(trusting_cas, judged.items, judged.n, true, NULL, 0, time(NULL), &e) ==
+	    TRUST_OK && good;
+	book(NOBODY);
+	return good;
+}
+
+static void
+end_judge(void)
+{
+	der_list_free(&judged);
+	trust_free(trusting);
+	trust_free(trusting_cas);
+	trust_free(distrusting);
+}
+
+static void
+begin_good(int i)
+{
+	begin(i, "them");
+}
+
+static void
+begin_bad(int i)
+{
+	begin(i, "stranger");
+}
+
+/* A handshake in which every allocation of ours may fail. */
+static bool
+round_handshake(int i)
+{
+	const struct cert_info *peer;
+
+	(void)i;
+	book(US);
+	if (!make_session(&us)) {
+		book(NOBODY);
+		return false;
+	}
+	book(THEM);
+	ck_assert(make_session(&them));
+	shake();
+	if (us.r != IO_OK)
+		return false;
+	/* Who is let in is known. */
+	ck_assert_ptr_nonnull(peer = tls_session_peer(us.ep.tls));
+	ck_assert_str_eq(peer->subject, "CN=them");
+	return true;
+}
+
+/* The same with a peer that is not trusted: nothing gets it in. */
+static bool
+round_stranger(int i)
+{
+	struct errmsg why;
+
+	(void)i;
+	book(US);
+	if (!make_session(&us)) {
+		book(NOBODY);
+		return false;
+	}
+	book(THEM);
+	ck_assert(make_session(&them));
+	shake();
+	ck_assert_int_ne(us.r, IO_OK);
+	book(US);
+	tls_session_failure(us.ep.tls, &why);
+	book(NOBODY);
+	return tls_session_refused(us.ep.tls);
+}
+
+/* Bytes both ways, our end, and then their end. */
+static bool
+round_traffic(int i)
+{
+	enum iores r;
+	size_t n;
+
+	(void)i;
+	calls = 0;
+	if (us.r == IO_WANT) {
+		size_t at = fail_at;
+
+		fail_none();
+		ck_assert(round_handshake(i));
+		fail_nth(at, fail_on);
+	}
+	if (send_bytes(&us, &them, US, THEM, 100000) != IO_OK ||
+	    send_bytes(&them, &us, THEM, US, 100000) != IO_OK)
+		return false;
+	ready(&us);
+	book(US);
+	r = us.ep.ops->finish(&us.ep, &stage);
+	book(THEM);
+	them.ep.ops->finish(&them.ep, &stage);
+	ready(&us);
+	book(US);
+	if (r == IO_OK)
+		r = us.ep.ops->read(&us.ep, &stage, BATCH_MAX, &n);
+	book(NOBODY);
+	return r == IO_EOF;
+}
+
+static const struct sweep sweeps[] = {
+	{ "context", round_context, nothing, nothing_left },
+	{ "judge", round_judge, begin_judge, end_judge },
+	{ "handshake", round_handshake, begin_good, end },
+	{ "stranger", round_stranger, begin_bad, end },
+	{ "traffic", round_traffic, begin_good, end },
+};
+
+/* One round in which the n-th allocation fails, and what it leaves behind. */
+static bool
+one_round(const struct sweep *s, int i, size_t n, bool on)
+{
+	bool good;
+
+	s->begin(i);
+	fail_nth(n, on);
+	good = s->round(i);
+	fail_none();
+	s->end();
+	if (live[US] != 0)
+		ck_abort_msg("%s: %zu bytes leaked when allocation %zu failed", s->name, live[US], n);
+	return good;
+}
+
+START_TEST(alloc_fail_sweep)
+{
+	const struct sweep *s = &sweeps[_i / 8];
+	int how = _i % 4;
+	bool on = (_i & 4) != 0;
+	size_t total, failed = 0;
+
+	ck_assert(one_round(s, how, 0, false));
+	total = calls;
+	for (size_t n = 1; n <= total; n += stride())
+		failed += !one_round(s, how, n, on);
+	/* Most of what is asked for is needed. */
+	if (total > 0)
+		ck_assert_uint_gt(failed, 0);
+	/* With memory again all is well again. */
+	ck_assert(one_round(s, how, 0, false));
+}
+END_TEST
+
+/* The allocator of this test itself does what it says. */
+START_TEST(allocator_counts_and_fails)
+{
+	void *volatile a, *volatile b, *volatile c;
+	size_t both;
+
+	book(US);
+	a = malloc(100);
+	b = calloc(10, 10);
+	a = realloc(a, 300);
+	both = live[US];
+	fail_nth(2, false);
+	free(b);
+	b = malloc(1);
+	c = malloc(1);
+	book(NOBODY);
+	ck_assert_uint_eq(both, 400);
+	ck_assert_ptr_nonnull(b);
+	ck_assert_ptr_null(c);
+	free(b);
+	fail_none();
+	free(a);
+	ck_assert_uint_eq(live[US], 0);
+	ck_assert_uint_eq(peak[US], 400);
+}
+END_TEST
+
+static int
+make_identity(const char *name)
+{
+	struct keygen_request r = { .type = KEY_ECDSA_P256, .common_name = name, .days = 10 };
+	struct keygen_result pem;
+	struct errmsg e;
+	FILE *f;
+
+	if (keygen_make(&r, &pem, &e) == -1) {
+		fprintf(stderr, "%s\n", e.text);
+		return -1;
+	}
+	if ((f = fopen(file(name), "w")) == NULL ||
+	    fprintf(f, "%s%s", pem.cert_pem, pem.key_pem) < 0 || fclose(f) != 0) {
+		perror(file(name));
+		return -1;
+	}
+	keygen_result_free(&pem);
+	return 0;
+}
+
+static Suite *
+memory_suite(void)
+{
+	Suite *s = suite_create("memory");
+	TCase *tc = tcase_create("memory");
+
+	tcase_set_timeout(tc, 250);
+	tcase_add_test(tc, allocator_counts_and_fails);
+	tcase_add_loop_test(tc, idle_tunnel_is_small, 0, 4);
+	tcase_add_loop_test(tc, no_buffers_when_idle_again, 0, 4);
+	tcase_add_loop_test(tc, silent_peer_costs_little, 0, 4);
+	tcase_add_loop_test(tc, handshake_has_a_bound, 0, 4);
+	tcase_add_loop_test(tc, traffic_has_a_bound, 0, 4);
+	tcase_add_loop_test(
+	    tc, alloc_fail_sweep, 0, 8 * (int)(sizeof(sweeps) / sizeof(sweeps[0])));
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+int
+main(void)
+{
+	static const char *const names[] = { "us", "them", "stranger" };
+	const char *tmp = getenv("TMPDIR");
+	struct errmsg e;
+	SRunner *runner;
+	int failed = 1, made = 0;
+
+	snprintf(folder, sizeof(folder), "%.400s/memory.XXXXXX", tmp == NULL ? "/tmp" : tmp);
+	umask(077);
+	if (mkdtemp(folder) == NULL) {
+		perror(folder);
+		return 1;
+	}
+	if (tls_library_start(&e) == -1) {
+		fprintf(stderr, "%s\n", e.text);
+		return 1;
+	}
+	while (made < 3 && make_identity(names[made]) == 0)
+		made++;
+	if (made == 3) {
+		runner = srunner_create(memory_suite());
+		srunner_run_all(runner, CK_NORMAL);
+		failed = srunner_ntests_failed(runner);
+		srunner_free(runner);
+	}
+	for (int i = 0; i < 3; i++)
+		unlink(file(names[i]));
+	rmdir(folder);
+	tls_library_stop();
+	return failed != 0;
+}
