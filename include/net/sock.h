@@ -20,7 +20,8 @@ int sock_listen(const struct addr *, struct addr *bound, struct errmsg *);
  * there is no IPv6.  As sock_listen(). */
 int sock_listen_any(const char *port, struct addr *bound, struct errmsg *);
 
-/* Takes a connection; *peer is where it comes from.  Returns the descriptor, or
+/* Takes a connection; *peer is where it comes from (IPv4 as such on an IPv6 socket,
+ * too).  Returns the descriptor, or
  * -1 with errno set (EAGAIN: none waits). */
 int sock_accept(int, struct addr *peer);
 

@@ -110,11 +110,29 @@ sock_listen_any(const char *port, struct addr *bound, struct errmsg *e)
 	return fd;
 }
 
+/* A listener for both families shows IPv4 as IPv6; people and rules mean IPv4. */
+static void
+unmap(struct addr *a)
+{
+	const struct sockaddr_in6 six = a->u.in6;
+
+	if (six.sin6_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&six.sin6_addr))
+		return;
+	a->len = sizeof(a->u.in);
+	a->u.in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = six.sin6_port };
+	memcpy(&a->u.in.sin_addr, &six.sin6_addr.s6_addr[12], sizeof(a->u.in.sin_addr));
+}
+
 int
 sock_accept(int fd, struct addr *peer)
 {
+	int c;
+
 	peer->len = sizeof(peer->u);
-	return accept4(fd, &peer->u.sa, &peer->len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	c = accept4(fd, &peer->u.sa, &peer->len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (c != -1)
+		unmap(peer);
+	return c;
 }
 
 int

@@ -1,5 +1,3 @@
-#include <wolfssl/options.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -7,22 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <wolfssl/wolfcrypt/memory.h>
-
 #include "tls/certfile_priv.h"
 #include "tls/pem_priv.h"
 #include "tls/x509_priv.h"
 
 #define FILE_MOST ((size_t)1024 * 1024)
-
-void
-cert_free_secret(void *p, size_t n)
-{
-	if (p == NULL)
-		return;
-	wc_ForceZero(p, n);
-	free(p);
-}
 
 void
 der_list_free(struct der_list *l)
