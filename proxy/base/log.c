@@ -149,6 +149,8 @@ queue_writer(void *arg)
 		write_all(chunk, n);
 		pthread_mutex_lock(&queue.lock);
 	}
+	/* Nothing is left; the next line is written by its own caller. */
+	queue.running = false;
 	pthread_mutex_unlock(&queue.lock);
 	return NULL;
 }
@@ -161,13 +163,16 @@ log_start(void)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_mutex_lock(&queue.lock);
+	queue.stopping = false;
 	rc = pthread_create(&queue.thread, NULL, queue_writer, NULL);
+	queue.running = rc == 0;
+	pthread_mutex_unlock(&queue.lock);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc != 0) {
 		errno = rc;
 		return -1;
 	}
-	queue.running = true;
 	return 0;
 }
 
@@ -175,20 +180,19 @@ void
 log_stop(void)
 {
 	struct timespec until;
+	bool running;
 
-	if (!queue.running)
-		return;
 	pthread_mutex_lock(&queue.lock);
+	running = queue.running;
 	queue.stopping = true;
 	pthread_cond_signal(&queue.filled);
 	pthread_mutex_unlock(&queue.lock);
+	if (!running)
+		return;
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += STOP_WAIT_MS / 1000;
 	/* A writer stuck in write() is left to die with the process. */
-	if (pthread_timedjoin_np(queue.thread, NULL, &until) == 0) {
-		queue.running = false;
-		queue.stopping = false;
-	}
+	pthread_timedjoin_np(queue.thread, NULL, &until);
 }
 
 void

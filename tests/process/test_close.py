@@ -12,6 +12,7 @@ import hmac
 import os
 import random
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -140,6 +141,13 @@ class Gate:
         """Nothing is left behind, once all tunnels ended."""
         self.case.back_to(self.sluss, self.base)
 
+    def end(self):
+        """It still lives, and ends in order: two signals also cut what a test left open."""
+        self.case.assertTrue(self.sluss.alive(), self.sluss.log)
+        self.sluss.process.send_signal(signal.SIGTERM)
+        self.case.assertEqual(self.sluss.stop(signal.SIGINT), 0, self.sluss.log)
+        self.case.assertNotRegex(self.sluss.log, "Sanitizer|runtime error")
+
     def ends(self, pattern, count=1, patience=PATIENCE):
         """Waits for so many more lines of a tunnel's end; returns the last one's match."""
         self.seen[pattern] = self.seen.get(pattern, 0) + count
@@ -159,7 +167,7 @@ def each_gate(*args, aborts=ABORTS, **kw):
                 try:
                     gate = Gate(self, client, "--abort", abort, *args, **kw).remember()
                     body(self, gate, abort)
-                    self.assertTrue(gate.sluss.alive(), gate.sluss.log)
+                    gate.end()
                 except Exception:
                     failures.append("%s, abort = %s: %s" % (
                         "client" if client else "server", abort, traceback.format_exc()))

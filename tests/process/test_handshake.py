@@ -1320,6 +1320,7 @@ class Resumption(HandshakeCase):
                     with self.assertRaises(ssl.SSLError):
                         again.handshake()
                         again.read()
+                    again.close()
                     self.one_end(strict, before, "no certificate presented")
                 self.assertEqual(backend.count, 0)
 

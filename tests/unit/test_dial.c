@@ -123,6 +123,16 @@ add_refusing(void)
 	close(add_listener(1));
 }
 
+/* An address for which connect() itself fails. */
+static void
+add_impossible(void)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(1) };
+
+	sin.sin_addr.s_addr = inet_addr("224.0.0.1");
+	add((struct sockaddr *)&sin, sizeof(sin));
+}
+
 /* An address that never answers: a listener whose backlog is full. */
 static int
 add_silent(void)
@@ -270,6 +280,22 @@ START_TEST(refused)
 }
 END_TEST
 
+START_TEST(impossible)
+{
+	int why, before;
+	struct addr a;
+
+	begin();
+	add_impossible();
+	before = count_fds();
+	ck_assert_int_eq(run(10000, &a, &why), -1);
+	ck_assert_int_eq(why, ENETUNREACH);
+	ck_assert_int_eq(count_fds(), before);
+	dial_stop(&dial);
+	end();
+}
+END_TEST
+
 START_TEST(no_addresses)
 {
 	struct addr a;
@@ -320,6 +346,27 @@ START_TEST(silent_address_is_overtaken)
 	ck_assert_uint_lt(clock_ms() - start, 10 * STAGGER_MS);
 	/* The loser is closed. */
 	ck_assert_int_eq(count_fds(), before + 1);
+	end();
+}
+END_TEST
+
+/* A failure, late or at once, is no reason to wait either while an earlier address is still silent. */
+START_TEST(refusals_behind_a_silent_one)
+{
+	uint64_t start;
+	struct addr a;
+	int listener, fd, why;
+
+	begin();
+	add_silent();
+	for (int i = 0; i < 20; i++)
+		_i == 0 ? add_refusing() : add_impossible();
+	listener = add_listener(8);
+	start = clock_ms();
+	fd = run(20000, &a, &why);
+	assert_reached(fd, listener, &a);
+	/* One stagger for the silent one; one for each of the others would be five seconds. */
+	ck_assert_uint_lt(clock_ms() - start, 10 * STAGGER_MS);
 	end();
 }
 END_TEST
@@ -620,9 +667,11 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, connects);
 	tcase_add_test(tc, refused);
+	tcase_add_test(tc, impossible);
 	tcase_add_test(tc, no_addresses);
 	tcase_add_test(tc, refusals_cost_no_time);
 	tcase_add_test(tc, silent_address_is_overtaken);
+	tcase_add_loop_test(tc, refusals_behind_a_silent_one, 0, 2);
 	tcase_add_test(tc, staggers_add_up);
 	tcase_add_test(tc, slow_first_address_can_win);
 	tcase_add_test(tc, time_limit);

@@ -653,6 +653,47 @@ START_TEST(key_update_burst_is_survived)
 END_TEST
 
 /*
+ * While bytes of ours wait for it, a peer sends little by little far more requests than
+ * their replies have room for: it is made to wait, not cut off, and loses nothing.
+ */
+START_TEST(key_updates_wait_for_the_stash)
+{
+	enum iores r = IO_OK;
+	size_t n, data;
+	int got;
+
+	begin_attacker(TLS_1_3, false);
+	shake();
+	attacker_reads();
+	while (us.ops->flush(&us) == IO_OK)
+		ck_assert_int_eq(us.ops->write(&us, &stage, big, BATCH_MAX), IO_OK);
+	data = us.wire.stash.len;
+	for (int i = 0; i < 5000; i += 20) {
+		send_key_updates(20);
+		turn(0);
+		r = us.ops->read(&us, &stage, BATCH_MIN, &n);
+		ck_assert(r == IO_OK || r == IO_WANT);
+	}
+	ck_assert_int_eq(r, IO_WANT);
+	ck_assert_uint_gt(us.wire.stash.len, data);
+	ck_assert_uint_lt(us.wire.stash.len, data + BATCH_MIN);
+	/* It reads: all its requests are heard, all our bytes arrive, and its own do. */
+	for (int i = 0; i < 2000; i++) {
+		while ((got = wolfSSL_read(attacker, back, 65536)) > 0)
+			;
+		ck_assert_int_eq(wolfSSL_get_error(attacker, got), WOLFSSL_ERROR_WANT_READ);
+		us.ops->flush(&us);
+		r = us.ops->read(&us, &stage, BATCH_MIN, &n);
+		ck_assert(r == IO_OK || r == IO_WANT);
+		turn(0);
+	}
+	ck_assert_uint_eq(buf_total(), 0);
+	ck_assert_int_eq(wolfSSL_write(attacker, "data", 4), 4);
+	assert_reads(&us, "data", 4);
+}
+END_TEST
+
+/*
  * A flood: the peer asks on and on and reads nothing, while we also have bytes for it.
  * What is kept stays below the bound.  Then either it is cut off, or it is made to wait;
  * and when it reads after all, everything goes on.
@@ -956,6 +997,7 @@ endpoint_suite(void)
 	tcase_add_test(tc, reset_is_seen_as_one);
 	tc = add_case(s, "memory");
 	tcase_add_loop_test(tc, key_update_burst_is_survived, 0, 2);
+	tcase_add_test(tc, key_updates_wait_for_the_stash);
 	tcase_add_loop_test(tc, key_update_flood_is_bounded, 0, 4);
 	tcase_add_test(tc, no_replies_behind_our_end);
 	tcase_add_test(tc, handshake_trickle_is_bounded);

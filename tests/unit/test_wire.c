@@ -283,6 +283,29 @@ START_TEST(room_is_announced)
 }
 END_TEST
 
+/* What is written while bytes are kept goes behind them, though there is room again. */
+START_TEST(writes_go_behind_the_stash)
+{
+	size_t got = 0;
+
+	begin_any[_i]();
+	fill_big();
+	ck_assert_int_eq(wire_write(&wire, big, BIG / 2), IO_OK);
+	ck_assert_uint_gt(wire.stash.len, 1);
+	turn(1);
+	got = peer_reads(back, BIG, 0);
+	wait_wake();
+	ck_assert_int_eq(wire_write(&wire, big + BIG / 2, BIG / 2), IO_OK);
+	while (got < BIG) {
+		got += peer_reads(back + got, BIG - got, 0);
+		if (wire_flush(&wire) == IO_WANT)
+			turn(1);
+	}
+	ck_assert_mem_eq(back, big, BIG);
+	end();
+}
+END_TEST
+
 START_TEST(end_is_read_after_the_bytes)
 {
 	begin_any[_i]();
@@ -738,6 +761,7 @@ main(void)
 	tcase_add_loop_test(tc, writes_at_once_without_memory, 0, 3);
 	tcase_add_loop_test(tc, partial_writes_are_kept, 0, 3);
 	tcase_add_loop_test(tc, room_is_announced, 0, 3);
+	tcase_add_loop_test(tc, writes_go_behind_the_stash, 0, 3);
 	tcase_add_loop_test(tc, end_is_read_after_the_bytes, 0, 3);
 	tcase_add_loop_test(tc, end_right_behind_a_short_read, 0, 3);
 	tcase_add_loop_test(tc, fin_waits_for_the_stash, 0, 3);
