@@ -1,8 +1,6 @@
 #ifndef NET_STDIO_H_
 #define NET_STDIO_H_
 
-#include <stdbool.h>
-
 #include "base/errmsg.h"
 
 /*
@@ -16,8 +14,12 @@
  */
 int stdio_take(int *rfd, int *wfd, struct errmsg *);
 
-/* Waits until a relaying thread has written all that it was given; impatiently, for
- * two seconds at most: after a failure nobody may be reading. */
-void stdio_wait(bool patiently);
+/* Whether both are open for their use, without taking them.  Returns 0 or -1. */
+int stdio_check(struct errmsg *);
+
+/* Waits so many milliseconds at most for a relaying thread to have written all that it
+ * was given; where there is none, all is written. */
+enum stdio_state { STDIO_WRITTEN, STDIO_WRITING, STDIO_LOST };
+enum stdio_state stdio_wait(unsigned ms);
 
 #endif

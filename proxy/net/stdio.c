@@ -15,17 +15,18 @@
 
 #define RELAY_BYTES 65536
 
-#define IMPATIENT_SECONDS 2
-
 /* The thread that writes our standard output, where there is one. */
 static pthread_t writer;
 static bool writer_runs;
 
-/* Copies until the end or an error of either side, then ends both. */
+/* Copies until the end or an error of either side, then ends both.  Returns NULL when
+ * all that came was written. */
 static void *
 relay(void *arg)
 {
+	static char failed;
 	uint8_t chunk[RELAY_BYTES];
+	void *result = NULL;
 	int from = (int)((intptr_t)arg >> 16), to = (int)((intptr_t)arg & 0xffff);
 	ssize_t n, put;
 
@@ -39,14 +40,16 @@ relay(void *arg)
 			put = write(to, chunk + done, (size_t)(n - done));
 			if (put == -1 && errno == EINTR)
 				put = 0;
-			else if (put == -1)
+			if (put == -1) {
+				result = &failed;
 				goto out;
+			}
 		}
 	}
 out:
 	close(from);
 	close(to);
-	return NULL;
+	return result;
 }
 
 /* A descriptor for the loop, behind which a thread blocks in our place. */
@@ -88,6 +91,29 @@ is_usable(int std, bool reading)
 	return flags != -1 && (flags & O_ACCMODE) != (reading ? O_WRONLY : O_RDONLY);
 }
 
+static int
+check(int std, bool reading, struct errmsg *e)
+{
+	if (is_usable(std, reading))
+		return 0;
+	return errmsg_set(e, "standard %s is closed; it is one end of this tunnel",
+	    reading ? "input" : "output");
+}
+
+int
+stdio_check(struct errmsg *e)
+{
+	return check(STDIN_FILENO, true, e) == -1 ? -1 : check(STDOUT_FILENO, false, e);
+}
+
+/* Files, folders and devices such as /dev/null do not make one wait, and are asked as
+ * they are; so are sockets, which can be asked not to. */
+static bool
+never_blocks(int std, const struct stat *st)
+{
+	return !S_ISFIFO(st->st_mode) && !isatty(std);
+}
+
 /* Another descriptor of ours for what stands at 0 or 1. */
 static int
 take(int std, bool reading, struct errmsg *e)
@@ -96,10 +122,9 @@ take(int std, bool reading, struct errmsg *e)
 	struct stat st;
 	int fd;
 
-	if (!is_usable(std, reading) || fstat(std, &st) == -1)
-		return errmsg_set(e, "standard %s is closed; it is one end of this tunnel",
-		    reading ? "input" : "output");
-	if (S_ISFIFO(st.st_mode) || isatty(std)) {
+	if (check(std, reading, e) == -1 || fstat(std, &st) == -1)
+		return -1;
+	if (!never_blocks(std, &st)) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", std);
 		fd = open(path, (reading ? O_RDONLY : O_WRONLY) | O_NONBLOCK | O_CLOEXEC |
 		    O_NOCTTY);
@@ -110,7 +135,7 @@ take(int std, bool reading, struct errmsg *e)
 	if (fd == -1)
 		return errmsg_set(e, "cannot duplicate standard %s: %s",
 		    reading ? "input" : "output", strerror(errno));
-	if (S_ISSOCK(st.st_mode) || S_ISREG(st.st_mode))
+	if (never_blocks(std, &st))
 		return fd;
 	return relay_start(fd, reading, e);
 }
@@ -144,18 +169,19 @@ stdio_take(int *rfd, int *wfd, struct errmsg *e)
 	return 0;
 }
 
-void
-stdio_wait(bool patiently)
+enum stdio_state
+stdio_wait(unsigned ms)
 {
 	struct timespec until;
+	void *result;
 
 	if (!writer_runs)
-		return;
+		return STDIO_WRITTEN;
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += IMPATIENT_SECONDS;
-	if (patiently)
-		pthread_join(writer, NULL);
-	else
-		pthread_timedjoin_np(writer, NULL, &until);
+	until.tv_sec += (until.tv_nsec + (long)ms * 1000000) / 1000000000;
+	until.tv_nsec = (until.tv_nsec + (long)ms * 1000000) % 1000000000;
+	if (pthread_timedjoin_np(writer, &result, &until) != 0)
+		return STDIO_WRITING;
 	writer_runs = false;
+	return result == NULL ? STDIO_WRITTEN : STDIO_LOST;
 }

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,6 +21,10 @@
 #include "tunnel/pool.h"
 #include "tunnel/service.h"
 #include "tunnel/tunnel.h"
+
+/* How often and how long to wait for standard output after a failure. */
+#define STDOUT_TRIES 20
+#define STDOUT_WAIT_MS 100
 
 /* Descriptors that are no tunnel's: threads, listeners, log, libraries. */
 #define SPARE_FDS 200
@@ -204,6 +209,20 @@ close_listeners(struct server *s)
 	s->nlisteners = 0;
 }
 
+/* A service that connects to our stdio must find it there when the time comes. */
+static int
+check_stdio(const struct server *s, struct errmsg *e)
+{
+	for (size_t i = 0; i < s->nservices; i++) {
+		const struct conf_addrs *connect = &s->services[i]->conf->connect;
+
+		for (size_t k = 0; k < connect->n; k++)
+			if (connect->items[k].kind == ADDR_STDIO && stdio_check(e) == -1)
+				return -1;
+	}
+	return 0;
+}
+
 /* The tunnel whose accepted side is our stdio, in the first accept lane. */
 static int
 adopt_stdio(struct server *s, struct errmsg *e)
@@ -235,7 +254,7 @@ start(struct server *s, struct errmsg *e)
 	unsigned max = 0;
 
 	if (max_tunnels(c, &max, e) == -1 || make_services(s, e) == -1 ||
-	    open_listeners(s, e) == -1)
+	    check_stdio(s, e) == -1 || open_listeners(s, e) == -1)
 		return -1;
 	s->pool = pool_new(c->accept_threads > 0 ? c->accept_threads : cpus(),
 	    c->worker_threads > 0 ? c->worker_threads : cpus(), max, e);
@@ -347,17 +366,34 @@ drain(struct server *s)
 		wait_event(s, end - now > 60000 ? 60000 : (int)(end - now));
 }
 
-static void
+/* What a clean tunnel gave to a thread that writes our standard output is still to be
+ * read by somebody; after a failure nobody may be reading.  A signal ends the wait.
+ * Returns whether all was written. */
+static bool
+wait_for_stdout(const struct server *s)
+{
+	bool clean = atomic_load(&s->pool->stdio_end) == STDIO_CLEAN;
+	enum stdio_state state = STDIO_WRITING;
+
+	for (int tries = clean ? INT_MAX : STDOUT_TRIES; tries > 0; tries--)
+		if ((state = stdio_wait(STDOUT_WAIT_MS)) != STDIO_WRITING ||
+		    signals_next(s->signal_fd) != 0)
+			break;
+	return state == STDIO_WRITTEN;
+}
+
+/* Ends what is left.  Returns the exit status. */
+static int
 finish(struct server *s)
 {
 	struct pool *p = s->pool;
+	bool written;
 
-	if (p != NULL) {
-		pool_stop(p);
-		log_line(LOG_NOTICE, "main", "Terminated: %llu tunnels ended, %llu cut",
-		    atomic_load(&p->ended), atomic_load(&p->cut));
-	}
-	stdio_wait(p != NULL && atomic_load(&p->stdio_end) == STDIO_CLEAN);
+	pool_stop(p);
+	written = wait_for_stdout(s);
+	log_line(LOG_NOTICE, "main", "Terminated: %llu tunnels ended, %llu cut",
+	    atomic_load(&p->ended), atomic_load(&p->cut));
+	return written && atomic_load(&p->stdio_end) != STDIO_ERROR ? 0 : 2;
 }
 
 static void
@@ -393,11 +429,7 @@ server_run(const struct config *conf, struct errmsg *e)
 	announce(&s);
 	serve(&s);
 	drain(&s);
-	rc = atomic_load(&s.pool->stdio_end) == STDIO_ERROR ? 2 : 0;
-	finish(&s);
-	/* A tunnel on stdio that the end cut was not finished. */
-	if (rc == 0 && atomic_load(&s.pool->stdio_end) == STDIO_ERROR)
-		rc = 2;
+	rc = finish(&s);
 out:
 	log_stop();
 	destroy(&s);

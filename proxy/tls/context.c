@@ -71,6 +71,9 @@ set_no_resumption(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e
 	wolfSSL_CTX_set_session_cache_mode(ctx, WOLFSSL_SESS_CACHE_OFF);
 	if (!p->server)
 		return 0;
+	/* Without it, a ticket of another server that is longer than the library's own is
+	 * passed over; with it, it is an error. */
+	wolfSSL_CTX_set_TicketEncCb(ctx, NULL);
 	if (p->max == TLS_1_3 && wolfSSL_CTX_no_ticket_TLSv13(ctx) != 0)
 		return errmsg_set(e, "wolfSSL cannot turn tickets off");
 	if (p->min == TLS_1_2 && wolfSSL_CTX_NoTicketTLSv12(ctx) != WOLFSSL_SUCCESS)

@@ -447,6 +447,8 @@ class Case(unittest.TestCase):
         ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server_side else ssl.PROTOCOL_TLS_CLIENT)
         ctx.check_hostname = False
         ctx.verify_mode = ssl.CERT_REQUIRED
+        # Python hides truncations (SSL_OP_IGNORE_UNEXPECTED_EOF); here they must be seen.
+        ctx.options &= ~(1 << 7)
         ctx.load_verify_locations(self.crt(trust))
         ctx.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         if identity:

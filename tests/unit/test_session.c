@@ -878,7 +878,7 @@ static void
 assert_store_is_empty(struct tls_context *c)
 {
 	static const char *const seen[] = { "sub_leaf", "code_leaf", "sub", "code", "evil_leaf",
-		"mallory_leaf", "client", "server" };
+		"mallory_leaf", "odd_leaf", "weak_leaf", "client", "server" };
 	WOLFSSL_CERT_MANAGER *cm = wolfSSL_CTX_GetCertManager(c->ctx);
 	int rc;
 
@@ -992,6 +992,11 @@ START_TEST(context_poisoning)
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(visit(pin, "bait_client", v), IO_PROTOCOL);
 		ck_assert_int_eq(visit(pin, "mallory_leaf", v), IO_PROTOCOL);
+		/* CAs with which the library finds other faults than an unknown issuer. */
+		ck_assert_int_eq(visit(pin, "odd_bait", v), IO_PROTOCOL);
+		ck_assert_int_eq(visit(pin, "odd_leaf", v), IO_PROTOCOL);
+		ck_assert_int_eq(visit(pin, "weak_bait", v), IO_PROTOCOL);
+		ck_assert_int_eq(visit(pin, "weak_leaf", v), IO_PROTOCOL);
 		ck_assert_int_eq(visit(ca, "bait_root", v), IO_PROTOCOL);
 		ck_assert_int_eq(visit(ca, "mallory_leaf", v), IO_PROTOCOL);
 		ck_assert_int_eq(receive(cpin, "bait_server", v, false), IO_PROTOCOL);
@@ -1278,6 +1283,31 @@ START_TEST(endless_handshake)
 }
 END_TEST
 
+/* The same from a client that has begun properly: its hello, then nothing but filling. */
+START_TEST(endless_second_flight)
+{
+	static uint8_t piece[5 + 0x4000];
+	WOLFSSL_CTX *c;
+	size_t fed = 0;
+
+	open_raw_client(versions[_i % 2], &c);
+	client.r = shake(&client, WHOLE);
+	shake(&server, WHOLE);
+	ck_assert_int_eq(server.r, IO_WANT);
+	for (unsigned i = 0; server.r == IO_WANT; i++) {
+		size_t n = flood_piece(_i / 2, i, piece);
+
+		deliver(&server, piece, n);
+		fed += n;
+		shake(&server, WHOLE);
+		ck_assert_msg(fed < 1024 * 1024, "fed %zu bytes", fed);
+	}
+	ck_assert_int_ne(server.r, IO_OK);
+	finish_ends();
+	wolfSSL_CTX_free(c);
+}
+END_TEST
+
 START_TEST(wrong_protocol_is_named)
 {
 	static const struct {
@@ -1391,6 +1421,7 @@ static const char hierarchy[] =
     "set -e; cd \"$1\"\n"
     "cert() {\n" /* NAME SUBJECT ISSUER [line ...] */
     "	name=$1 subject=$2 issuer=$3; shift 3\n"
+    "	[ -f $name.key ] ||\n"
     "	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out $name.key\n"
     "	printf '[req]\\ndistinguished_name=dn\\nx509_extensions=ext\\n[dn]\\n[ext]\\n' > cnf\n"
     "	for line; do printf '%s\\n' \"$line\" >> cnf; done\n"
@@ -1410,6 +1441,15 @@ static const char hierarchy[] =
     "cert code_leaf /CN=code-leaf code \"$AKID\" \"$BOTH\" \"$SAN\"\n"
     "cert evil_ca /CN=Evil self \"$CA\" \"$SKID\"\n"
     "cert mallory_leaf /CN=mallory-leaf evil_ca \"$AKID\" \"$BOTH\" \"$SAN\"\n"
+    "cert odd_ca /CN=Odd self \"$CA\" \"$SKID\" '1.2.3.4 = critical,ASN1:UTF8String:x'\n"
+    "cert odd_leaf /CN=odd-leaf odd_ca \"$AKID\" \"$BOTH\"\n"
+    "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out weak_ca.key\n"
+    "cert weak_ca /CN=Weak self \"$CA\" \"$SKID\"\n"
+    "cert weak_leaf /CN=weak-leaf weak_ca \"$AKID\" \"$BOTH\"\n"
+    "for kind in odd weak; do\n"
+    "	cat ${kind}_leaf.crt ${kind}_ca.crt ${kind}_leaf.key > ${kind}_leaf.pem\n"
+    "	cat client.crt ${kind}_ca.crt mallory.key > ${kind}_bait.pem\n"
+    "done\n"
     "id=$(openssl x509 -in root.crt -noout -ext subjectKeyIdentifier | sed -n '2s/ //gp')\n"
     "cert evil /CN=Root self \"$CA\" \"subjectKeyIdentifier = $id\" \"$BOTH\"\n"
     "cert evil_leaf /CN=evil-leaf evil \"$AKID\" \"$BOTH\" \"$SAN\"\n"
@@ -1511,6 +1551,7 @@ session_suite(void)
 	tcase_add_loop_test(tc, sni, 0, 7);
 	tc = add_case(s, "floods");
 	tcase_add_loop_test(tc, endless_handshake, 0, 10);
+	tcase_add_loop_test(tc, endless_second_flight, 0, 10);
 	tcase_add_loop_test(tc, wrong_protocol_is_named, 0, 6);
 	return s;
 }
