@@ -457,7 +457,7 @@ class SlowReaders(Resources):
     with all the test's bytes and 15 more that are pushed as far as they go.
     """
 
-    SIZE = (16 if SANITIZER else 256) << 20
+    SIZE = (64 if SANITIZER else 256) << 20
     BOUND_KIB = 16 * MIB
 
     def push(self, c, digest, counter):

@@ -139,14 +139,17 @@ teardown(void)
 static struct tls_session *
 session(bool server, enum tls_version max)
 {
-	struct tls_policy p = { .server = server, .service = "test", .min = TLS_1_2, .max = max };
+	struct tls_policy p = {
+		.server = server, .service = "test", .min = TLS_1_2, .max = max
+	};
 	struct tls_context *c;
 	struct tls_session *s;
 	struct errmsg e;
 
 	p.cert = file(server ? "server" : "client", ".pem");
 	ck_assert_ptr_nonnull(p.trust = trust_new());
-	if (trust_add_peers(p.trust, file(server ? "client" : "server", ".pem"), &e) != 0 ||
+	if (trust_add_peers(p.trust, file(server ? "client" : "server", ".pem"), &e) !=
+		0 ||
 	    (c = tls_context_new(&p, &e)) == NULL)
 		ck_abort_msg("%s", e.text);
 	if ((s = tls_session_new(c, NULL, NULL, 0, &e)) == NULL)
@@ -185,14 +188,16 @@ begin_attacker(enum tls_version v, bool tcp)
 	join(&us);
 	attacker_fd = pair[1];
 	ck_assert_int_ne(fcntl(attacker_fd, F_SETFL, O_NONBLOCK), -1);
-	attacker_ctx = wolfSSL_CTX_new(v == TLS_1_3 ? wolfTLSv1_3_client_method() :
-	    wolfTLSv1_2_client_method());
+	attacker_ctx = wolfSSL_CTX_new(
+	    v == TLS_1_3 ? wolfTLSv1_3_client_method() : wolfTLSv1_2_client_method());
 	ck_assert_ptr_nonnull(attacker_ctx);
 	wolfSSL_CTX_set_verify(attacker_ctx, WOLFSSL_VERIFY_NONE, NULL);
-	ck_assert_int_eq(wolfSSL_CTX_use_certificate_chain_file(attacker_ctx,
-	    file("client", ".pem")), WOLFSSL_SUCCESS);
-	ck_assert_int_eq(wolfSSL_CTX_use_PrivateKey_file(attacker_ctx, file("client", ".pem"),
-	    WOLFSSL_FILETYPE_PEM), WOLFSSL_SUCCESS);
+	ck_assert_int_eq(
+	    wolfSSL_CTX_use_certificate_chain_file(attacker_ctx, file("client", ".pem")),
+	    WOLFSSL_SUCCESS);
+	ck_assert_int_eq(wolfSSL_CTX_use_PrivateKey_file(
+			     attacker_ctx, file("client", ".pem"), WOLFSSL_FILETYPE_PEM),
+	    WOLFSSL_SUCCESS);
 	ck_assert_ptr_nonnull(attacker = wolfSSL_new(attacker_ctx));
 	wolfSSL_set_fd(attacker, attacker_fd);
 	wolfSSL_SetIOWriteFlags(attacker, MSG_NOSIGNAL);
@@ -443,15 +448,16 @@ END_TEST
 
 enum ending { CLEAN, CLEAN_AND_FIN, FIN_ONLY, FIN_IN_RECORD, RST, BAD_RECORD, ENDINGS };
 
-static const enum iores ending_results[ENDINGS] = { IO_EOF, IO_EOF, IO_TRUNCATED, IO_TRUNCATED,
-	IO_RESET, IO_PROTOCOL };
+static const enum iores ending_results[ENDINGS] = { IO_EOF, IO_EOF, IO_TRUNCATED,
+	IO_TRUNCATED, IO_RESET, IO_PROTOCOL };
 
 static void
 end_like(enum ending how)
 {
 	static const uint8_t start[] = { 23, 3, 3, 1, 0, 1, 2, 3 };
-	static const uint8_t bad[] = { 23, 3, 3, 0, 32, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
-		14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32 };
+	static const uint8_t bad[] = { 23, 3, 3, 0, 32, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+		12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29,
+		30, 31, 32 };
 
 	if (how == CLEAN || how == CLEAN_AND_FIN)
 		wolfSSL_shutdown(attacker);
@@ -487,13 +493,16 @@ START_TEST(ends_after_the_data)
 	assert_read_is(&us, ending_results[how]);
 	if (how == BAD_RECORD) {
 		/* The peer is told what was wrong. */
-		for (int i = 0; i < 100 && wolfSSL_read(attacker, text, sizeof(text)) > 0; i++)
+		for (int i = 0; i < 100 && wolfSSL_read(attacker, text, sizeof(text)) > 0;
+		     i++)
 			;
-		ck_assert_int_eq(wolfSSL_get_error(attacker, -1), WC_NO_ERR_TRACE(FATAL_ERROR));
+		ck_assert_int_eq(
+		    wolfSSL_get_error(attacker, -1), WC_NO_ERR_TRACE(FATAL_ERROR));
 	} else if (how == CLEAN || how == CLEAN_AND_FIN) {
 		/* Our direction lives on. */
 		write_all(&us, "still here", 10);
-		for (n = 0; n < 1000 && wolfSSL_read(attacker, text, sizeof(text)) != 10; n++)
+		for (n = 0; n < 1000 && wolfSSL_read(attacker, text, sizeof(text)) != 10;
+		     n++)
 			usleep(1000);
 		ck_assert_mem_eq(text, "still here", 10);
 	}
@@ -681,7 +690,8 @@ START_TEST(key_updates_wait_for_the_stash)
 	for (int i = 0; i < 2000; i++) {
 		while ((got = wolfSSL_read(attacker, back, 65536)) > 0)
 			;
-		ck_assert_int_eq(wolfSSL_get_error(attacker, got), WOLFSSL_ERROR_WANT_READ);
+		ck_assert_int_eq(
+		    wolfSSL_get_error(attacker, got), WOLFSSL_ERROR_WANT_READ);
 		us.ops->flush(&us);
 		r = us.ops->read(&us, &stage, BATCH_MIN, &n);
 		ck_assert(r == IO_OK || r == IO_WANT);
@@ -711,7 +721,8 @@ START_TEST(key_update_flood_is_bounded)
 	setsockopt(us.wire.wfd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	if (with_data)
 		while (us.ops->flush(&us) == IO_OK)
-			ck_assert_int_eq(us.ops->write(&us, &stage, big, BATCH_MAX), IO_OK);
+			ck_assert_int_eq(
+			    us.ops->write(&us, &stage, big, BATCH_MAX), IO_OK);
 	/* The library keeps what the socket does not take: the flood ends when we stopped
 	 * reading for a while. */
 	while (sent < 20000 && idle < 20 && (r == IO_OK || r == IO_WANT)) {
@@ -852,8 +863,8 @@ user_acts(struct user *u, unsigned *seed)
 	ssize_t n;
 
 	if (u->sent < BIG && rand_r(seed) % 4 != 0) {
-		n = send(u->fd, u->stream + u->sent, len < BIG - u->sent ? len : BIG - u->sent,
-		    MSG_DONTWAIT);
+		n = send(u->fd, u->stream + u->sent,
+		    len < BIG - u->sent ? len : BIG - u->sent, MSG_DONTWAIT);
 		u->sent += n > 0 ? (size_t)n : 0;
 	}
 	if (u->sent == BIG && !u->ended) {
@@ -880,8 +891,8 @@ pumps_run(unsigned *seed)
 
 	for (int i = 0; i < 2; i++)
 		for (int k = 0; k < 2; k++) {
-			again |= pump_run(&lines[i].pumps[k], &stage,
-			    1 + (unsigned)rand_r(seed) % 4);
+			again |= pump_run(
+			    &lines[i].pumps[k], &stage, 1 + (unsigned)rand_r(seed) % 4);
 			ck_assert_int_ne(lines[i].pumps[k].state, PUMP_FAILED);
 		}
 	return again;
@@ -930,7 +941,8 @@ START_TEST(two_tunnels_in_a_row)
 		again = pumps_run(&seed);
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (now.tv_sec - start.tv_sec > 40)
-			ck_abort_msg("stalled after %zu and %zu bytes", users[0].got, users[1].got);
+			ck_abort_msg("stalled after %zu and %zu bytes", users[0].got,
+			    users[1].got);
 	}
 	ck_assert_uint_eq(users[0].got, BIG);
 	ck_assert_uint_eq(users[1].got, BIG);
@@ -948,7 +960,9 @@ END_TEST
 static int
 make_identity(const char *name)
 {
-	struct keygen_request r = { .type = KEY_ECDSA_P256, .common_name = name, .days = 10 };
+	struct keygen_request r = {
+		.type = KEY_ECDSA_P256, .common_name = name, .days = 10
+	};
 	struct keygen_result pem;
 	struct errmsg e;
 	FILE *f;
@@ -1017,7 +1031,8 @@ main(void)
 	SRunner *runner;
 	int failed = 1;
 
-	snprintf(folder, sizeof(folder), "%.400s/endpoint.XXXXXX", tmp == NULL ? "/tmp" : tmp);
+	snprintf(
+	    folder, sizeof(folder), "%.400s/endpoint.XXXXXX", tmp == NULL ? "/tmp" : tmp);
 	umask(077);
 	if (mkdtemp(folder) == NULL) {
 		perror(folder);

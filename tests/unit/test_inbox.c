@@ -135,8 +135,8 @@ receive_all(unsigned *next)
 		for (m = inbox_take(&box); m != NULL; m = m->next) {
 			got = (struct message *)m;
 			if (got->number != next[got->sender]++)
-				ck_abort_msg("message %u of sender %u out of order", got->number,
-				    got->sender);
+				ck_abort_msg("message %u of sender %u out of order",
+				    got->number, got->sender);
 			left--;
 		}
 	}

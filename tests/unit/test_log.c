@@ -139,7 +139,8 @@ START_TEST(control_characters)
 	assert_like(text, "LOG5\\[a\\.b\\]: \\.{31} !\"#");
 	/* What is not ASCII stays: names are in UTF-8. */
 	log_line(LOG_NOTICE, "main", "r\xc3\xa4ksm\xc3\xb6rg\xc3\xa5s");
-	ck_assert_ptr_nonnull(strstr(read_stderr(0), "r\xc3\xa4ksm\xc3\xb6rg\xc3\xa5s\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(read_stderr(0), "r\xc3\xa4ksm\xc3\xb6rg\xc3\xa5s\n"));
 }
 END_TEST
 
@@ -373,8 +374,8 @@ assert_all_came(void)
 
 	for (line = text; (end = strchr(line, '\n')) != NULL; line = end + 1) {
 		*end = '\0';
-		if (sscanf(line, "%*s %*s LOG5[%c]: %u", &who, &number) != 2 || who < 'a' ||
-		    who >= 'a' + TALKERS)
+		if (sscanf(line, "%*s %*s LOG5[%c]: %u", &who, &number) != 2 ||
+		    who < 'a' || who >= 'a' + TALKERS)
 			ck_abort_msg("odd line \"%s\"", line);
 		if (number != next[who - 'a']++)
 			ck_abort_msg("talker %c: line %u, wanted %u", who, number,

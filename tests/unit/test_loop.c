@@ -13,7 +13,7 @@
 
 #include "net/loop.h"
 
-#define OF(type, member, p) ((type *)((char *)(p) - offsetof(type, member)))
+#define OF(type, member, p) ((type *)((char *)(p)-offsetof(type, member)))
 #define PAIRS 8
 
 /* What happened, in order, as letters. */
@@ -189,7 +189,8 @@ START_TEST(unpost_first_middle_last)
 		char want[8] = "";
 
 		for (int i = 0; i < 3; i++) {
-			t[i] = (struct letter){ .task.run = letter_run, .c = (char)('0' + i) };
+			t[i] = (struct letter){ .task.run = letter_run,
+				.c = (char)('0' + i) };
 			loop_post(loop, &t[i].task);
 			if (i != gone)
 				want[strlen(want)] = t[i].c;
@@ -511,7 +512,8 @@ START_TEST(free_all_from_one_task)
 		mortals[i]->task.run = mortal_run;
 		mortals[i]->ear.watch.ready = mortal_ready;
 		ck_assert_int_eq(loop_watch(loop, &mortals[i]->ear.watch,
-		    mortals[i]->ear.fd, EPOLLIN | EPOLLET), 0);
+				     mortals[i]->ear.fd, EPOLLIN | EPOLLET),
+		    0);
 		ck_assert_int_eq(send(mortals[i]->ear.peer, "x", 1, 0), 1);
 	}
 	run_turns(3);
@@ -547,7 +549,8 @@ START_TEST(many_descriptors)
 	loop_begin();
 	for (int i = 0; i < MANY; i++) {
 		ear_open(&e[i]);
-		ck_assert_int_eq(loop_watch(loop, &e[i].watch, e[i].fd, EPOLLIN | EPOLLET), 0);
+		ck_assert_int_eq(
+		    loop_watch(loop, &e[i].watch, e[i].fd, EPOLLIN | EPOLLET), 0);
 		ck_assert_int_eq(send(e[i].peer, "x", 1, 0), 1);
 	}
 	run_turns(4);

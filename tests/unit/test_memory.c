@@ -234,7 +234,9 @@ static struct side us, them;
 static struct tls_context *
 context(bool server, const char *cert, const char *peer, enum tls_version max)
 {
-	struct tls_policy p = { .server = server, .service = "test", .min = TLS_1_2, .max = max };
+	struct tls_policy p = {
+		.server = server, .service = "test", .min = TLS_1_2, .max = max
+	};
 	struct tls_context *c = NULL;
 	struct errmsg e = { "" };
 
@@ -313,7 +315,8 @@ shake(void)
 
 /* So many bytes from one side to the other; a result that is no IO_OK ends it. */
 static enum iores
-send_bytes(struct side *from, struct side *to, enum account of, enum account at, size_t total)
+send_bytes(
+    struct side *from, struct side *to, enum account of, enum account at, size_t total)
 {
 	size_t got = 0, n;
 	enum iores r;
@@ -367,7 +370,8 @@ START_TEST(idle_tunnel_is_small)
 	open_both(_i);
 	idle = live[US] + sizeof(struct tunnel) + 2 * ADDR_TEXT;
 	ck_assert_msg(live[US] > 1000, "the allocator counts nothing");
-	ck_assert_msg(idle < IDLE_MAX, "%zu bytes, %zu of them the session's", idle, live[US]);
+	ck_assert_msg(
+	    idle < IDLE_MAX, "%zu bytes, %zu of them the session's", idle, live[US]);
 	end();
 	ck_assert_uint_eq(live[US], 0);
 	ck_assert_uint_eq(live[THEM], 0);
@@ -447,7 +451,9 @@ stride(void)
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 	return 7;
 #endif
-	return sanitizer != NULL && *sanitizer != '\0' && strcmp(sanitizer, "no") != 0 ? 7 : 1;
+	return sanitizer != NULL && *sanitizer != '\0' && strcmp(sanitizer, "no") != 0
+	    ? 7
+	    : 1;
 }
 
 /* Fails the n-th allocation from now on, once or (on) for good. */
@@ -523,13 +529,14 @@ round_judge(int i)
 
 	(void)i;
 	book(US);
-	if (trust_judge(distrusting, judged.items, judged.n, false, NULL, 0, time(NULL), &e) ==
-	    TRUST_OK)
+	if (trust_judge(distrusting, judged.items, judged.n, false, NULL, 0, time(NULL),
+		&e) == TRUST_OK)
 		abort();
-	good = trust_judge(trusting, judged.items, judged.n, false, NULL, 0, time(NULL), &e) ==
-	    TRUST_OK;
-	good = trust_judge(trusting_cas, judged.items, judged.n, true, NULL, 0, time(NULL), &e) ==
-	    TRUST_OK && good;
+	good = trust_judge(trusting, judged.items, judged.n, false, NULL, 0, time(NULL),
+		   &e) == TRUST_OK;
+	good = trust_judge(trusting_cas, judged.items, judged.n, true, NULL, 0,
+		   time(NULL), &e) == TRUST_OK &&
+	    good;
 	book(NOBODY);
 	return good;
 }
@@ -652,7 +659,8 @@ one_round(const struct sweep *s, int i, size_t n, bool on)
 	fail_none();
 	s->end();
 	if (live[US] != 0)
-		ck_abort_msg("%s: %zu bytes leaked when allocation %zu failed", s->name, live[US], n);
+		ck_abort_msg("%s: %zu bytes leaked when allocation %zu failed", s->name,
+		    live[US], n);
 	return good;
 }
 
@@ -705,7 +713,9 @@ END_TEST
 static int
 make_identity(const char *name)
 {
-	struct keygen_request r = { .type = KEY_ECDSA_P256, .common_name = name, .days = 10 };
+	struct keygen_request r = {
+		.type = KEY_ECDSA_P256, .common_name = name, .days = 10
+	};
 	struct keygen_result pem;
 	struct errmsg e;
 	FILE *f;
@@ -751,7 +761,8 @@ main(void)
 	SRunner *runner;
 	int failed = 1, made = 0;
 
-	snprintf(folder, sizeof(folder), "%.400s/memory.XXXXXX", tmp == NULL ? "/tmp" : tmp);
+	snprintf(
+	    folder, sizeof(folder), "%.400s/memory.XXXXXX", tmp == NULL ? "/tmp" : tmp);
 	umask(077);
 	if (mkdtemp(folder) == NULL) {
 		perror(folder);

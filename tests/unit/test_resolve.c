@@ -69,7 +69,7 @@ getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
 	struct answer {
 		struct addrinfo ai;
 		struct sockaddr_in sin;
-	} *a;
+	} * a;
 	struct in_addr in = { 0 };
 	int number;
 
@@ -296,7 +296,8 @@ START_TEST(different_questions_are_not_shared)
 	for (int i = 0; i < 3; i++) {
 		a = next_answer();
 		ck_assert(a->found);
-		ck_assert_uint_eq(ntohs(((struct sockaddr_in *)&a->list.items[0].u.sa)->sin_port),
+		ck_assert_uint_eq(
+		    ntohs(((struct sockaddr_in *)&a->list.items[0].u.sa)->sin_port),
 		    a->id == 1 ? 2 : 1);
 		resolve_answer_free(a);
 	}
@@ -438,7 +439,8 @@ START_TEST(many_askers)
 
 	begin(4);
 	for (int i = 0; i < 4; i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_many, &first[i]), 0);
+		ck_assert_int_eq(
+		    pthread_create(&threads[i], NULL, ask_many, &first[i]), 0);
 	for (int i = 0; i < 2000; i++) {
 		a = next_answer();
 		if (!a->found || a->id >= 2000 || seen[a->id])

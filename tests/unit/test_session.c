@@ -46,11 +46,11 @@ struct end {
 	struct tls_session *s; /* ours, or */
 	WOLFSSL *ssl;          /* the attacker's */
 	bool server;
-	bool retype;           /* the attacker's next records are handshake records */
+	bool retype; /* the attacker's next records are handshake records */
 	struct end *peer;
-	struct buf in;         /* ciphertext that is on its way here */
-	enum iores r;          /* of the handshake */
-	size_t told;           /* bytes sent in all */
+	struct buf in; /* ciphertext that is on its way here */
+	enum iores r;  /* of the handshake */
+	size_t told;   /* bytes sent in all */
 };
 
 static struct end client, server;
@@ -99,8 +99,8 @@ forge(int device, wc_CryptoInfo *info, void *arg)
 	byte aad[13];
 	int rc;
 
-	if (info->algo_type != WC_ALGO_TYPE_CIPHER || info->cipher.type != WC_CIPHER_AES_GCM ||
-	    !info->cipher.enc || !e->retype)
+	if (info->algo_type != WC_ALGO_TYPE_CIPHER ||
+	    info->cipher.type != WC_CIPHER_AES_GCM || !info->cipher.enc || !e->retype)
 		return WC_NO_ERR_TRACE(CRYPTOCB_UNAVAILABLE);
 	a = &info->cipher.aesgcm_enc;
 	ck_assert_uint_eq(a->authInSz, sizeof(aad));
@@ -154,8 +154,10 @@ static uint8_t out[4 * 1024 * 1024];
 static struct tls_io
 io_begin(const struct end *e, size_t most)
 {
-	return (struct tls_io){ .in = buf_head(&e->in), .in_len = e->in.len < most ? e->in.len : most,
-		.out = out, .out_cap = sizeof(out) };
+	return (struct tls_io){ .in = buf_head(&e->in),
+		.in_len = e->in.len < most ? e->in.len : most,
+		.out = out,
+		.out_cap = sizeof(out) };
 }
 
 static void
@@ -199,7 +201,9 @@ handshake(size_t most)
 
 		if (e->r == IO_WANT)
 			e->r = shake(e, most);
-		idle = client.in.len + server.in.len == before && e->told == told ? idle + 1 : 0;
+		idle = client.in.len + server.in.len == before && e->told == told
+		    ? idle + 1
+		    : 0;
 	}
 }
 
@@ -305,7 +309,9 @@ static struct tls_context *
 context(bool is_server, const char *cert, const char *peer, const char *ca,
     enum tls_version min, enum tls_version max)
 {
-	struct tls_policy p = { .server = is_server, .service = "test", .min = min, .max = max };
+	struct tls_policy p = {
+		.server = is_server, .service = "test", .min = min, .max = max
+	};
 	struct tls_context *c;
 	struct errmsg e;
 
@@ -341,18 +347,20 @@ raw_context(bool is_server, const char *cert, enum tls_version v)
 	WOLFSSL_CTX *c;
 
 	if (v == TLS_1_3)
-		c = wolfSSL_CTX_new(is_server ? wolfTLSv1_3_server_method() :
-		    wolfTLSv1_3_client_method());
+		c = wolfSSL_CTX_new(is_server ? wolfTLSv1_3_server_method()
+					      : wolfTLSv1_3_client_method());
 	else
-		c = wolfSSL_CTX_new(is_server ? wolfTLSv1_2_server_method() :
-		    wolfTLSv1_2_client_method());
+		c = wolfSSL_CTX_new(is_server ? wolfTLSv1_2_server_method()
+					      : wolfTLSv1_2_client_method());
 	ck_assert_ptr_nonnull(c);
 	wolfSSL_CTX_set_verify(c, WOLFSSL_VERIFY_NONE, NULL);
 	if (cert != NULL) {
-		ck_assert_int_eq(wolfSSL_CTX_use_certificate_chain_file(c, file(cert, ".pem")),
+		ck_assert_int_eq(
+		    wolfSSL_CTX_use_certificate_chain_file(c, file(cert, ".pem")),
 		    WOLFSSL_SUCCESS);
-		ck_assert_int_eq(wolfSSL_CTX_use_PrivateKey_file(c, file(cert, ".pem"),
-		    WOLFSSL_FILETYPE_PEM), WOLFSSL_SUCCESS);
+		ck_assert_int_eq(wolfSSL_CTX_use_PrivateKey_file(
+				     c, file(cert, ".pem"), WOLFSSL_FILETYPE_PEM),
+		    WOLFSSL_SUCCESS);
 	}
 	return c;
 }
@@ -389,7 +397,8 @@ open_pair(enum tls_version v, size_t most)
 static void
 open_raw_client(enum tls_version v, WOLFSSL_CTX **c)
 {
-	struct tls_context *sc = context(true, "server", "client", NULL, TLS_1_2, TLS_1_3);
+	struct tls_context *sc =
+	    context(true, "server", "client", NULL, TLS_1_2, TLS_1_3);
 
 	begin();
 	*c = raw_context(false, "client", v);
@@ -401,7 +410,8 @@ open_raw_client(enum tls_version v, WOLFSSL_CTX **c)
 static void
 open_raw_server(enum tls_version v, WOLFSSL_CTX **c)
 {
-	struct tls_context *cc = context(false, "client", "server", NULL, TLS_1_2, TLS_1_3);
+	struct tls_context *cc =
+	    context(false, "client", "server", NULL, TLS_1_2, TLS_1_3);
 
 	begin();
 	*c = raw_context(true, "server", v);
@@ -434,12 +444,15 @@ START_TEST(handshake_dribbled)
 
 	open_pair(v, _i % 2 == 0 ? 1 : WHOLE);
 	for (struct end *e = &client;; e = &server) {
-		ck_assert_str_eq(tls_session_version(e->s), v == TLS_1_3 ? "TLSv1.3" : "TLSv1.2");
-		ck_assert_str_eq(tls_session_suite(e->s), v == TLS_1_3 ? "TLS_AES_128_GCM_SHA256" :
-		    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256");
-		ck_assert_str_eq(tls_session_group(e->s), v == TLS_1_3 ? "X25519MLKEM768" : "X25519");
-		ck_assert_str_eq(tls_session_peer(e->s)->subject, e == &client ? "CN=server" :
-		    "CN=client");
+		ck_assert_str_eq(
+		    tls_session_version(e->s), v == TLS_1_3 ? "TLSv1.3" : "TLSv1.2");
+		ck_assert_str_eq(tls_session_suite(e->s),
+		    v == TLS_1_3 ? "TLS_AES_128_GCM_SHA256"
+				 : "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256");
+		ck_assert_str_eq(
+		    tls_session_group(e->s), v == TLS_1_3 ? "X25519MLKEM768" : "X25519");
+		ck_assert_str_eq(tls_session_peer(e->s)->subject,
+		    e == &client ? "CN=server" : "CN=client");
 		ck_assert(tls_session_began(e->s));
 		ck_assert(!tls_session_refused(e->s));
 		if (e == &server)
@@ -455,8 +468,10 @@ START_TEST(versions_meet)
 {
 	enum tls_version server_max = _i & 1 ? TLS_1_3 : TLS_1_2;
 	enum tls_version client_max = _i & 2 ? TLS_1_3 : TLS_1_2;
-	struct tls_context *sc = context(true, "server", "client", NULL, TLS_1_2, server_max);
-	struct tls_context *cc = context(false, "client", "server", NULL, TLS_1_2, client_max);
+	struct tls_context *sc =
+	    context(true, "server", "client", NULL, TLS_1_2, server_max);
+	struct tls_context *cc =
+	    context(false, "client", "server", NULL, TLS_1_2, client_max);
 
 	begin();
 	ours(&server, sc, NULL, 0);
@@ -472,8 +487,10 @@ END_TEST
 
 START_TEST(version_floor)
 {
-	struct tls_context *sc = context(true, "server", "client", NULL, TLS_1_3, TLS_1_3);
-	struct tls_context *cc = context(false, "client", "server", NULL, TLS_1_2, TLS_1_2);
+	struct tls_context *sc =
+	    context(true, "server", "client", NULL, TLS_1_3, TLS_1_3);
+	struct tls_context *cc =
+	    context(false, "client", "server", NULL, TLS_1_2, TLS_1_2);
 
 	begin();
 	ours(&server, sc, NULL, 0);
@@ -516,7 +533,9 @@ START_TEST(big_writes)
 
 			if (cap > sizeof(back) - got)
 				cap = sizeof(back) - got;
-			ck_assert_int_eq(read_some(e->peer, pieces[_i / 2], back + got, cap, &n), IO_OK);
+			ck_assert_int_eq(
+			    read_some(e->peer, pieces[_i / 2], back + got, cap, &n),
+			    IO_OK);
 			ck_assert_uint_le(n, TLS_RECORD_MAX);
 			got += n;
 		}
@@ -689,8 +708,10 @@ END_TEST
 START_TEST(freed_at_every_step)
 {
 	for (int steps = 0; steps < 12; steps++) {
-		struct tls_context *sc = context(true, "server", "client", NULL, TLS_1_2, TLS_1_3);
-		struct tls_context *cc = context(false, "client", "server", NULL, TLS_1_2, versions[_i]);
+		struct tls_context *sc =
+		    context(true, "server", "client", NULL, TLS_1_2, TLS_1_3);
+		struct tls_context *cc =
+		    context(false, "client", "server", NULL, TLS_1_2, versions[_i]);
 		struct end *e = &client;
 
 		begin();
@@ -711,8 +732,10 @@ END_TEST
 START_TEST(tampered_handshake)
 {
 	for (unsigned round = 0; round < 60; round++) {
-		struct tls_context *sc = context(true, "server", "client", NULL, TLS_1_2, TLS_1_3);
-		struct tls_context *cc = context(false, "client", "server", NULL, TLS_1_2, versions[_i]);
+		struct tls_context *sc =
+		    context(true, "server", "client", NULL, TLS_1_2, TLS_1_3);
+		struct tls_context *cc =
+		    context(false, "client", "server", NULL, TLS_1_2, versions[_i]);
 		unsigned seed = round + 1, flips = 0;
 		struct end *e = &client;
 
@@ -723,16 +746,19 @@ START_TEST(tampered_handshake)
 			if (e->in.len > 0 && flips == 0 && (unsigned)i > round % 4) {
 				size_t at = (size_t)rand_r(&seed) % e->in.len;
 
-				e->in.data[e->in.off + at] ^= (uint8_t)(1 << rand_r(&seed) % 8);
+				e->in.data[e->in.off + at] ^=
+				    (uint8_t)(1 << rand_r(&seed) % 8);
 				flips++;
 			}
 			if (e->r == IO_WANT)
 				shake(e, WHOLE);
 		}
 		if (server.r == IO_OK)
-			ck_assert_str_eq(tls_session_peer(server.s)->subject, "CN=client");
+			ck_assert_str_eq(
+			    tls_session_peer(server.s)->subject, "CN=client");
 		if (client.r == IO_OK)
-			ck_assert_str_eq(tls_session_peer(client.s)->subject, "CN=server");
+			ck_assert_str_eq(
+			    tls_session_peer(client.s)->subject, "CN=server");
 		finish_ends();
 		tls_context_unref(sc);
 		tls_context_unref(cc);
@@ -802,7 +828,8 @@ END_TEST
 /* A server that hands out tickets: our client takes note of nothing and reads on. */
 START_TEST(tickets_are_ignored)
 {
-	struct tls_context *cc = context(false, "client", "server", NULL, TLS_1_2, TLS_1_3);
+	struct tls_context *cc =
+	    context(false, "client", "server", NULL, TLS_1_2, TLS_1_3);
 	WOLFSSL_CTX *c = raw_context(true, "server", versions[_i]);
 
 	ck_assert_int_eq(wolfSSL_CTX_UseSessionTicket(c), WOLFSSL_SUCCESS);
@@ -877,13 +904,15 @@ END_TEST
 static void
 assert_store_is_empty(struct tls_context *c)
 {
-	static const char *const seen[] = { "sub_leaf", "code_leaf", "sub", "code", "evil_leaf",
-		"mallory_leaf", "odd_leaf", "weak_leaf", "client", "server" };
+	static const char *const seen[] = { "sub_leaf", "code_leaf", "sub", "code",
+		"evil_leaf", "mallory_leaf", "odd_leaf", "weak_leaf", "client",
+		"server" };
 	WOLFSSL_CERT_MANAGER *cm = wolfSSL_CTX_GetCertManager(c->ctx);
 	int rc;
 
 	for (int i = 0; i < COUNT(seen); i++) {
-		rc = wolfSSL_CertManagerVerify(cm, file(seen[i], ".crt"), WOLFSSL_FILETYPE_PEM);
+		rc = wolfSSL_CertManagerVerify(
+		    cm, file(seen[i], ".crt"), WOLFSSL_FILETYPE_PEM);
 		if (rc != WC_NO_ERR_TRACE(ASN_NO_SIGNER_E) &&
 		    rc != WC_NO_ERR_TRACE(ASN_SELF_SIGNED_E))
 			ck_abort_msg("the store has an issuer of %s (%d)", seen[i], rc);
@@ -903,7 +932,8 @@ visit(struct tls_context *sc, const char *cert, enum tls_version v)
 	handshake(WHOLE);
 	r = server.r;
 	if (r != IO_OK)
-		ck_assert_ptr_nonnull(tls_session_failure(server.s, &(struct errmsg){ "" }));
+		ck_assert_ptr_nonnull(
+		    tls_session_failure(server.s, &(struct errmsg){ "" }));
 	finish_ends();
 	wolfSSL_CTX_free(c);
 	return r;
@@ -929,11 +959,15 @@ receive(struct tls_context *cc, const char *cert, enum tls_version v, bool named
 /* Each certificate that is used as a bait below is one that works for its owner. */
 START_TEST(right_ones_pass)
 {
-	struct tls_context *pin = context(true, "server", "client", NULL, TLS_1_2, TLS_1_3);
+	struct tls_context *pin =
+	    context(true, "server", "client", NULL, TLS_1_2, TLS_1_3);
 	struct tls_context *ca = context(true, "server", NULL, "root", TLS_1_2, TLS_1_3);
-	struct tls_context *both = context(true, "server", "sub_leaf", "root", TLS_1_2, TLS_1_3);
-	struct tls_context *cpin = context(false, "client", "server", NULL, TLS_1_2, TLS_1_3);
-	struct tls_context *cca = context(false, "client", NULL, "root", TLS_1_2, TLS_1_3);
+	struct tls_context *both =
+	    context(true, "server", "sub_leaf", "root", TLS_1_2, TLS_1_3);
+	struct tls_context *cpin =
+	    context(false, "client", "server", NULL, TLS_1_2, TLS_1_3);
+	struct tls_context *cca =
+	    context(false, "client", NULL, "root", TLS_1_2, TLS_1_3);
 	enum tls_version v = versions[_i];
 
 	ck_assert_int_eq(visit(pin, "client", v), IO_OK);
@@ -955,11 +989,15 @@ END_TEST
  * attacker's key; of a pinned certificate, and of a trusted root. */
 START_TEST(forged_clone)
 {
-	struct tls_context *pin = context(true, "server", "client", NULL, TLS_1_2, TLS_1_3);
+	struct tls_context *pin =
+	    context(true, "server", "client", NULL, TLS_1_2, TLS_1_3);
 	struct tls_context *ca = context(true, "server", NULL, "root", TLS_1_2, TLS_1_3);
-	struct tls_context *as_ca = context(true, "server", NULL, "client", TLS_1_2, TLS_1_3);
-	struct tls_context *cpin = context(false, "client", "server", NULL, TLS_1_2, TLS_1_3);
-	struct tls_context *cca = context(false, "client", NULL, "root", TLS_1_2, TLS_1_3);
+	struct tls_context *as_ca =
+	    context(true, "server", NULL, "client", TLS_1_2, TLS_1_3);
+	struct tls_context *cpin =
+	    context(false, "client", "server", NULL, TLS_1_2, TLS_1_3);
+	struct tls_context *cca =
+	    context(false, "client", NULL, "root", TLS_1_2, TLS_1_3);
 	enum tls_version v = versions[_i];
 
 	ck_assert_int_eq(visit(pin, "client_clone", v), IO_PROTOCOL);
@@ -984,9 +1022,11 @@ END_TEST
  * then, on a second connection, a leaf of that CA. */
 START_TEST(context_poisoning)
 {
-	struct tls_context *pin = context(true, "server", "client", NULL, TLS_1_2, TLS_1_3);
+	struct tls_context *pin =
+	    context(true, "server", "client", NULL, TLS_1_2, TLS_1_3);
 	struct tls_context *ca = context(true, "server", NULL, "root", TLS_1_2, TLS_1_3);
-	struct tls_context *cpin = context(false, "client", "server", NULL, TLS_1_2, TLS_1_3);
+	struct tls_context *cpin =
+	    context(false, "client", "server", NULL, TLS_1_2, TLS_1_3);
 	enum tls_version v = versions[_i];
 
 	for (int i = 0; i < 2; i++) {
@@ -1015,7 +1055,8 @@ END_TEST
 START_TEST(remembered_intermediate)
 {
 	struct tls_context *ca = context(true, "server", NULL, "root", TLS_1_2, TLS_1_3);
-	struct tls_context *cca = context(false, "client", NULL, "root", TLS_1_2, TLS_1_3);
+	struct tls_context *cca =
+	    context(false, "client", NULL, "root", TLS_1_2, TLS_1_3);
 	enum tls_version v = versions[_i];
 
 	for (int i = 0; i < 2; i++) {
@@ -1039,11 +1080,14 @@ END_TEST
 /* A certificate is public: without its key it opens nothing. */
 START_TEST(certificate_without_its_key)
 {
-	struct tls_context *pin = context(true, "server", "client", NULL, TLS_1_2, TLS_1_3);
-	struct tls_context *cpin = context(false, "client", "server", NULL, TLS_1_2, TLS_1_3);
+	struct tls_context *pin =
+	    context(true, "server", "client", NULL, TLS_1_2, TLS_1_3);
+	struct tls_context *cpin =
+	    context(false, "client", "server", NULL, TLS_1_2, TLS_1_3);
 
 	ck_assert_int_eq(visit(pin, "stolen_client", versions[_i]), IO_PROTOCOL);
-	ck_assert_int_eq(receive(cpin, "stolen_server", versions[_i], false), IO_PROTOCOL);
+	ck_assert_int_eq(
+	    receive(cpin, "stolen_server", versions[_i], false), IO_PROTOCOL);
 	tls_context_unref(pin);
 	tls_context_unref(cpin);
 }
@@ -1054,7 +1098,8 @@ END_TEST
 START_TEST(resumption)
 {
 	struct tls_context *open = context(true, "server", NULL, NULL, TLS_1_2, TLS_1_3);
-	struct tls_context *closed = context(true, "server", "client", NULL, TLS_1_2, TLS_1_3);
+	struct tls_context *closed =
+	    context(true, "server", "client", NULL, TLS_1_2, TLS_1_3);
 	enum tls_version v = versions[_i / 2];
 	bool own = _i % 2 != 0;
 	WOLFSSL_CTX *first = raw_context(false, own ? "client" : NULL, v);
@@ -1097,7 +1142,8 @@ END_TEST
 START_TEST(no_client_cert)
 {
 	enum tls_version v = versions[_i];
-	struct tls_context *sc = context(true, "server", "client", NULL, TLS_1_2, TLS_1_3);
+	struct tls_context *sc =
+	    context(true, "server", "client", NULL, TLS_1_2, TLS_1_3);
 	WOLFSSL_CTX *c = raw_context(false, NULL, v);
 
 	begin();
@@ -1107,8 +1153,9 @@ START_TEST(no_client_cert)
 	ck_assert_int_eq(server.r, IO_PROTOCOL);
 	ck_assert_ptr_null(tls_session_peer(server.s));
 	assert_failure_says(&server, "no certificate presented");
-	assert_failure_says(&server, v == TLS_1_3 ? "alert sent: certificate_required (116)" :
-	    "alert sent: handshake_failure (40)");
+	assert_failure_says(&server,
+	    v == TLS_1_3 ? "alert sent: certificate_required (116)"
+			 : "alert sent: handshake_failure (40)");
 	/* In 1.3 the client believed itself connected; then it hears of it. */
 	if (client.r == IO_OK)
 		assert_read_is(&client, IO_ALERT);
@@ -1140,7 +1187,8 @@ END_TEST
 START_TEST(refusal_tells_all)
 {
 	struct tls_context *sc = context(true, "server", NULL, "root", TLS_1_2, TLS_1_3);
-	struct tls_context *cc = context(false, "client", "server", NULL, TLS_1_2, versions[_i]);
+	struct tls_context *cc =
+	    context(false, "client", "server", NULL, TLS_1_2, versions[_i]);
 
 	begin();
 	ours(&server, sc, NULL, 0);
@@ -1165,8 +1213,9 @@ END_TEST
 /* 0.6: names for which the library's own check does nothing. */
 START_TEST(odd_names_are_checked)
 {
-	static const char *const wrong_names[] = { "db01", "192.0.2.1", "::1", "foo.123", "*.x",
-		"", "*", "*.localhost", "localhost.evil.example", "LOCALHOST.", "127.0.0.1" };
+	static const char *const wrong_names[] = { "db01", "192.0.2.1", "::1", "foo.123",
+		"*.x", "", "*", "*.localhost", "localhost.evil.example", "LOCALHOST.",
+		"127.0.0.1" };
 	struct tls_context *cc = context(false, "client", NULL, "root", TLS_1_2, TLS_1_3);
 	WOLFSSL_CTX *c = raw_context(true, "sub_leaf", versions[_i % 2]);
 	const char *name = wrong_names[_i / 2];
@@ -1192,20 +1241,23 @@ START_TEST(sni)
 {
 	static const struct {
 		const char *name, *sent;
-	} cases[] = { { "db.example.org", "db.example.org" }, { "db.example.org.", "db.example.org" },
-		{ "localhost", "localhost" }, { "192.0.2.1", NULL }, { "2001:db8::1", NULL },
-		{ "", NULL }, { NULL, NULL } };
-	struct tls_context *cc = context(false, "client", "server", NULL, TLS_1_2, TLS_1_3);
+	} cases[] = { { "db.example.org", "db.example.org" },
+		{ "db.example.org.", "db.example.org" }, { "localhost", "localhost" },
+		{ "192.0.2.1", NULL }, { "2001:db8::1", NULL }, { "", NULL },
+		{ NULL, NULL } };
+	struct tls_context *cc =
+	    context(false, "client", "server", NULL, TLS_1_2, TLS_1_3);
 	WOLFSSL_CTX *c = raw_context(true, "server", TLS_1_3);
 	struct errmsg why;
 	void *seen = NULL;
 	unsigned short n;
 
 	begin();
-	ck_assert_ptr_nonnull(client.s = tls_session_new(cc, cases[_i].name, NULL, 0, &why));
+	ck_assert_ptr_nonnull(
+	    client.s = tls_session_new(cc, cases[_i].name, NULL, 0, &why));
 	raw(&server, c);
-	wolfSSL_SNI_SetOptions(server.ssl, WOLFSSL_SNI_HOST_NAME,
-	    WOLFSSL_SNI_ANSWER_ON_MISMATCH);
+	wolfSSL_SNI_SetOptions(
+	    server.ssl, WOLFSSL_SNI_HOST_NAME, WOLFSSL_SNI_ANSWER_ON_MISMATCH);
 	wolfSSL_UseSNI(server.ssl, WOLFSSL_SNI_HOST_NAME, "x", 1);
 	wolfSSL_SNI_SetOptions(server.ssl, WOLFSSL_SNI_HOST_NAME,
 	    WOLFSSL_SNI_CONTINUE_ON_MISMATCH | WOLFSSL_SNI_ANSWER_ON_MISMATCH);
@@ -1258,9 +1310,9 @@ flood_piece(int kind, unsigned i, uint8_t *p)
 START_TEST(endless_handshake)
 {
 	static uint8_t piece[5 + 0x4000];
-	struct tls_context *c = _i % 2 == 0 ?
-	    context(true, "server", "client", NULL, TLS_1_2, TLS_1_3) :
-	    context(false, "client", "server", NULL, TLS_1_2, TLS_1_3);
+	struct tls_context *c = _i % 2 == 0
+	    ? context(true, "server", "client", NULL, TLS_1_2, TLS_1_3)
+	    : context(false, "client", "server", NULL, TLS_1_2, TLS_1_3);
 	struct end *us = _i % 2 == 0 ? &server : &client;
 	size_t fed = 0;
 
@@ -1358,8 +1410,11 @@ static struct identity made[] = { { .name = "client" }, { .name = "server" },
 static void
 make_identity(struct identity *id)
 {
-	struct keygen_request r = { .type = KEY_ECDSA_P256, .common_name = id->name, .days = 10,
-		.dns = localhost_names, .ndns = 1 };
+	struct keygen_request r = { .type = KEY_ECDSA_P256,
+		.common_name = id->name,
+		.days = 10,
+		.dns = localhost_names,
+		.ndns = 1 };
 	struct errmsg e;
 
 	if (keygen_make(&r, &id->pem, &e) == -1) {
@@ -1375,8 +1430,8 @@ make_identity(struct identity *id)
 static uint8_t *
 public_key(uint8_t *der, size_t len)
 {
-	static const uint8_t before[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01,
-		0x07, 0x03, 0x42, 0x00 };
+	static const uint8_t before[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03,
+		0x01, 0x07, 0x03, 0x42, 0x00 };
 	uint8_t *p = memmem(der, len, before, sizeof(before));
 
 	if (p == NULL) {
@@ -1564,7 +1619,8 @@ main(void)
 	SRunner *runner;
 	int failed = 1;
 
-	snprintf(folder, sizeof(folder), "%.3000s/session.XXXXXX", tmp == NULL ? "/tmp" : tmp);
+	snprintf(
+	    folder, sizeof(folder), "%.3000s/session.XXXXXX", tmp == NULL ? "/tmp" : tmp);
 	umask(077);
 	if (mkdtemp(folder) == NULL) {
 		perror(folder);

@@ -532,8 +532,9 @@ START_TEST(urgent_data_while_bytes_flow)
 		if (rand_r(&seed) % 2 == 0 && sent < 200000)
 			continue;
 		if (got < sent) {
-			ck_assert_int_eq(read_some(back + got, 1 + (size_t)rand_r(&seed) % 4096,
-			    &n), IO_OK);
+			ck_assert_int_eq(
+			    read_some(back + got, 1 + (size_t)rand_r(&seed) % 4096, &n),
+			    IO_OK);
 			got += n;
 		}
 	}
@@ -573,7 +574,8 @@ START_TEST(short_reads_lose_no_edge)
 		/* There are bytes: since the wire wants, the wake-up must come. */
 		for (int i = 0; i < 1000 && woken == before; i++)
 			turn(10);
-		ck_assert_msg(woken > before, "%zu of %zu bytes: an edge was lost", got, sent);
+		ck_assert_msg(
+		    woken > before, "%zu of %zu bytes: an edge was lost", got, sent);
 	}
 	ck_assert_mem_eq(back, big, got);
 	end();
