@@ -366,29 +366,32 @@ class HalfClose(CloseCase):
     def test_half_close_slow_reader(self, gate, abort):
         """Half-closed with the rest on its way: who goes on reading is not cut, though
         nothing new comes for longer than TIMEOUTclose."""
-        rest = noise(4 * MIB)
-        wire, plain = gate.open()
+        rest = noise(3 * MIB)
+        (wire, plain), (wire2, plain2) = self.open_both(gate)
         wire.close_notify()
         self.assertEqual(recv_all(plain), b"")
-        sender = threading.Thread(target=lambda: (plain.sendall(rest), plain.close()))
-        sender.start()
-        data, error = read_slowly(wire.read, 16 * KIB, 0.01)
-        sender.join()
-        self.assertIsNone(error)
-        self.assertEqual(data, rest)
-        gate.ends(": closed;")
+        fin(plain2)
+        self.assertEqual(wire2.outcome(), (b"", "close_notify"))
+        results = {}
 
-        wire, plain = gate.open()
-        fin(plain)
-        self.assertEqual(wire.outcome(), (b"", "close_notify"))
-        sender = threading.Thread(target=lambda: (wire.sendall(rest), wire.close_notify()))
-        sender.start()
-        data, error = read_slowly(plain.recv, 16 * KIB, 0.01)
-        sender.join()
-        self.assertIsNone(error)
-        self.assertEqual(data, rest)
-        gate.ends(": closed;")
-        plain.close()
+        def read(name, action):
+            results[name] = read_slowly(action, 16 * KIB, 0.03)
+        threads = [threading.Thread(target=target, args=args) for target, *args in (
+            (lambda: (plain.sendall(rest), plain.close()),),
+            (lambda: (wire2.sendall(rest), wire2.close_notify()),),
+            (read, "tls", wire.read),
+            (read, "plain", plain2.recv))]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        for name in ("tls", "plain"):
+            data, error = results[name]
+            self.assertIsNone(error, name)
+            self.assertEqual(len(data), len(rest), name)
+            self.assertTrue(data == rest, name)
+        gate.ends(": closed;", count=2)
+        plain2.close()
         gate.check()
 
     @each_gate("--timeoutclose", "0", aborts=(STRICT,))
@@ -670,6 +673,8 @@ class Aborts(CloseCase):
         _, end = wire.outcome()
         self.assertTrue(end.startswith("alert: "), end)
         self.assertIn("BAD_RECORD_MAC", end)
+        if not behind:
+            self.assertEqual(outcome(wire.sock), (b"", "eof"))
         gate.ends(": TLS protocol error.*alert sent: bad_record_mac")
         self.pass_through(*other)
         other[0].close_notify()

@@ -350,7 +350,8 @@ START_TEST(silent_address_is_overtaken)
 }
 END_TEST
 
-/* A failure, late or at once, is no reason to wait either while an earlier address is still silent. */
+/* A failure, late or at once, is no reason to wait either, though an earlier address is
+ * still silent. */
 START_TEST(refusals_behind_a_silent_one)
 {
 	uint64_t start;
