@@ -27,6 +27,7 @@ struct wire {
 	bool fin_wanted;     /* FIN once the stash is empty */
 	bool fin_sent;
 	struct buf stash;
+	struct loop *loop;   /* while it has joined one */
 	struct watch in, out; /* out only when wfd differs */
 	void (*wake)(void *); /* something became possible */
 	void *owner;

@@ -46,6 +46,7 @@ struct opening {
 	size_t target;              /* the connect line being tried */
 	bool asking;
 	struct dial dial;
+	size_t thrown_away;         /* bytes that came after the handshake had failed */
 	struct errmsg why;          /* of the failure, for the log */
 };
 

@@ -120,7 +120,7 @@ certificates(const char *pem)
 {
 	static const char begin[] = "-----BEGIN CERTIFICATE-----";
 	static const char end[] = "-----END CERTIFICATE-----";
-	char *all = malloc(strlen(pem) + 2), *to = all;
+	char *all = malloc(2 * strlen(pem) + 2), *to = all;
 	const char *from = pem, *stop;
 
 	if (all == NULL)

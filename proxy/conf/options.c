@@ -79,8 +79,8 @@ static const struct option table[] = {
 	{ .name = "TIMEOUTclose", .type = OPTION_SECONDS, SERVICE(timeout_close), BOTH,
 	    .argument = "SECONDS", .initial = "60", RANGE(0, YEAR),
 	    .help = "The seconds without a byte after which a tunnel ends once one "
-	        "side has closed; 0 does not wait for the peer's close_notify, and "
-	        "cuts no data." },
+	        "side has closed; with 0 it is TIMEOUTidle that ends it, and with "
+	        "abort = compat nobody waits for the TLS peer's close_notify." },
 	{ .name = "TIMEOUTdrain", .type = OPTION_SECONDS, GLOBAL(timeout_drain), BOTH,
 	    .argument = "SECONDS", .initial = "30", RANGE(0, YEAR),
 	    .help = "The seconds that open tunnels get to finish after SIGTERM." },

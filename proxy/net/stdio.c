@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,6 +20,11 @@
 static pthread_t writer;
 static bool writer_runs;
 
+/* What a relaying thread copies from and to; its own. */
+struct relay {
+	int from, to;
+};
+
 /* Copies until the end or an error of either side, then ends both.  Returns NULL when
  * all that came was written. */
 static void *
@@ -27,17 +33,18 @@ relay(void *arg)
 	static char failed;
 	uint8_t chunk[RELAY_BYTES];
 	void *result = NULL;
-	int from = (int)((intptr_t)arg >> 16), to = (int)((intptr_t)arg & 0xffff);
+	const struct relay r = *(struct relay *)arg;
 	ssize_t n, put;
 
+	free(arg);
 	for (;;) {
-		n = read(from, chunk, sizeof(chunk));
+		n = read(r.from, chunk, sizeof(chunk));
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			break;
 		for (ssize_t done = 0; done < n; done += put) {
-			put = write(to, chunk + done, (size_t)(n - done));
+			put = write(r.to, chunk + done, (size_t)(n - done));
 			if (put == -1 && errno == EINTR)
 				put = 0;
 			if (put == -1) {
@@ -47,8 +54,8 @@ relay(void *arg)
 		}
 	}
 out:
-	close(from);
-	close(to);
+	close(r.from);
+	close(r.to);
 	return result;
 }
 
@@ -57,18 +64,24 @@ static int
 relay_start(int fd, bool reading, struct errmsg *e)
 {
 	int pair[2], rc;
-	intptr_t arg;
+	struct relay *r;
 	pthread_t thread;
 	sigset_t all, old;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
 		return errmsg_set(e, "cannot make a socket pair: %s", strerror(errno));
-	arg = reading ? (intptr_t)fd << 16 | pair[1] : (intptr_t)pair[1] << 16 | fd;
+	if ((r = malloc(sizeof(*r))) == NULL) {
+		close(pair[0]);
+		close(pair[1]);
+		return errmsg_set(e, "out of memory");
+	}
+	*r = reading ? (struct relay){ fd, pair[1] } : (struct relay){ pair[1], fd };
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&thread, NULL, relay, (void *)arg);
+	rc = pthread_create(&thread, NULL, relay, r);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc != 0) {
+		free(r);
 		close(pair[0]);
 		close(pair[1]);
 		return errmsg_set(e, "cannot start a thread: %s", strerror(rc));

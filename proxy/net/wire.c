@@ -70,6 +70,7 @@ wire_join(struct wire *w, struct loop *l, void (*wake)(void *), void *owner)
 {
 	const uint32_t in = EPOLLIN | EPOLLRDHUP | EPOLLPRI;
 
+	w->loop = l;
 	w->wake = wake;
 	w->owner = owner;
 	w->in.ready = in_ready;
@@ -90,6 +91,7 @@ wire_leave(struct wire *w, struct loop *l)
 {
 	loop_unwatch(l, &w->in);
 	loop_unwatch(l, &w->out);
+	w->loop = NULL;
 }
 
 enum iores
@@ -185,6 +187,9 @@ wire_fin(struct wire *w)
 		}
 		return IO_OK;
 	}
+	/* The number may soon be another's. */
+	if (w->loop != NULL)
+		loop_unwatch(w->loop, &w->out);
 	close(w->wfd);
 	w->wfd = -1;
 	return IO_OK;

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <wolfssl/wolfcrypt/hash.h>
+
 #include "alert.h"
 #include "tls/session.h"
 
@@ -97,6 +99,19 @@ judge(struct tls_session *s, const WOLFSSL_X509_STORE_CTX *store)
 		*s->why = why;
 }
 
+/* Whether this is the certificate that was judged: a second one of another content would
+ * be none of what the verdict is about. */
+static bool
+is_judged(const struct tls_session *s, const WOLFSSL_X509_STORE_CTX *store)
+{
+	byte digest[CERT_FP_LEN];
+
+	if (store->totalCerts == 0 || s->peer == NULL)
+		return store->totalCerts == 0 && s->peer == NULL;
+	return wc_Sha256Hash(store->certs[0].buffer, store->certs[0].length, digest) == 0 &&
+	    memcmp(digest, s->peer->fingerprint, CERT_FP_LEN) == 0;
+}
+
 /*
  * The library's own store is empty, so to it every certificate is of an
  * unknown issuer, and that error alone is overruled here, after our own judgement.  Above
@@ -116,6 +131,8 @@ tls_session_verify(int ok, WOLFSSL_X509_STORE_CTX *store)
 		return ok || no_issuer;
 	if (!s->judged)
 		judge(s, store);
+	else if (!is_judged(s, store))
+		return 0;
 	if (no_issuer)
 		return s->verdict != TRUST_UNKNOWN_CA;
 	return ok && s->verdict == TRUST_OK;

@@ -10,6 +10,7 @@
 
 /* How long a peer whose handshake failed gets to read our alert and leave. */
 #define FAREWELL_SECONDS 2
+#define FAREWELL_BYTES ((size_t)1024 * 1024)
 
 /* The name that a connect line without a host means. */
 static const char *const localhost_name[] = { "localhost" };
@@ -324,8 +325,8 @@ static enum verdict
 run_farewell(struct tunnel *t)
 {
 	struct endpoint *ep = tunnel_tls_side(t);
+	enum iores r = IO_OK;
 	size_t n;
-	enum iores r;
 
 	if (!ep->orderly) {
 		ep->orderly = true;
@@ -333,10 +334,12 @@ run_farewell(struct tunnel *t)
 	}
 	if (wire_finish(&ep->wire) == IO_RESET)
 		return STEP_END;
-	/* Closed with bytes unread, the socket would send a reset, which can overtake the alert. */
-	do {
+	/* Closed with bytes unread, the socket would send a reset, which can overtake the
+	 * alert.  A stranger that goes on and on gets no more than that. */
+	while (r == IO_OK && t->opening->thrown_away < FAREWELL_BYTES) {
 		r = wire_read(&ep->wire, t->lane->stage.cipher_in, BATCH_MAX, &n);
-	} while (r == IO_OK);
+		t->opening->thrown_away += n;
+	}
 	return r == IO_WANT ? STEP_WAIT : STEP_END;
 }
 

@@ -93,22 +93,25 @@ side_failed(struct tunnel *t, const struct pump *p)
 	return tunnel_go(t, &deliver);
 }
 
-/*
- * A truncation is a proper end where the operator wants it so, and where nobody
- * waits for the close_notify: with TIMEOUTclose = 0, once ours is sent.
- */
+/* Bytes went on: the time runs anew, and what waits is counted anew. */
+static void
+note_progress(struct tunnel *t)
+{
+	tunnel_touch(t);
+	t->unsent = SIZE_MAX;
+}
+
+/* A truncation is a proper end where the operator wants it so; it is noted all the same,
+ * but where nobody waits for the close_notify once ours is sent (TIMEOUTclose = 0). */
 static bool
 forgiven(struct tunnel *t, struct pump *p, const struct pump *other)
 {
 	const struct conf_service *c = t->service->conf;
 
-	if (p->state != PUMP_FAILED || p->why != IO_TRUNCATED)
+	if (p->state != PUMP_FAILED || p->why != IO_TRUNCATED || c->abort == ABORT_STRICT)
 		return false;
-	if (c->timeout_close > 0 || other->state != PUMP_ENDED) {
-		if (c->abort == ABORT_STRICT)
-			return false;
+	if (c->timeout_close > 0 || other->state != PUMP_ENDED)
 		t->truncated = true;
-	}
 	pump_forgive(p);
 	return true;
 }
@@ -126,7 +129,7 @@ run_pumps(struct tunnel *t)
 	moved = t->fwd.bytes + t->rev.bytes - before;
 	if (moved == 0)
 		return again;
-	tunnel_touch(t);
+	note_progress(t);
 	lane_moved(t->lane, t->active, moved);
 	/* No event tells that an echo has bytes. */
 	return again || endpoint_is_echo(&t->up);
@@ -191,7 +194,7 @@ run_deliver(struct tunnel *t)
 		if (pump_run(t->tail, st, ROUNDS))
 			tunnel_wake(t);
 		if (t->tail->bytes != before)
-			tunnel_touch(t);
+			note_progress(t);
 		if (t->tail->state == PUMP_FLOWS || t->tail->state == PUMP_ENDING)
 			return STEP_WAIT;
 		heed_alert(t, t->tail);

@@ -362,11 +362,11 @@ class HalfClose(CloseCase):
         gate.ends(": closed;", count=2)
         gate.check()
 
-    @each_gate("--timeoutclose", "1", aborts=(STRICT,))
+    @each_gate("--timeoutclose", "1", aborts=(STRICT,), rcvbuf=SMALL)
     def test_half_close_slow_reader(self, gate, abort):
         """Half-closed with the rest on its way: who goes on reading is not cut, though
         nothing new comes for longer than TIMEOUTclose."""
-        rest = noise(3 * MIB)
+        rest = noise(MIB)
         (wire, plain), (wire2, plain2) = self.open_both(gate)
         wire.close_notify()
         self.assertEqual(recv_all(plain), b"")
@@ -375,7 +375,7 @@ class HalfClose(CloseCase):
         results = {}
 
         def read(name, action):
-            results[name] = read_slowly(action, 16 * KIB, 0.03)
+            results[name] = read_slowly(action, 16 * KIB, 0.1)
         threads = [threading.Thread(target=target, args=args) for target, *args in (
             (lambda: (plain.sendall(rest), plain.close()),),
             (lambda: (wire2.sendall(rest), wire2.close_notify()),),
@@ -722,6 +722,35 @@ class Aborts(CloseCase):
             wire.close()
         gate.check()
         self.echo_works(gate)
+
+    @each_gate("--timeoutclose", "1", aborts=(STRICT,))
+    def test_steady_slow_reader(self, gate, abort):
+        """A reader that takes several times TIMEOUTclose, but takes bytes all the while,
+        is slow and not silent: it gets everything."""
+        answer = noise(5 * MIB)
+        wire, plain = gate.open()
+        wire.close_notify()
+        self.assertEqual(recv_all(plain), b"")
+        sender = threading.Thread(target=lambda: (plain.sendall(answer), plain.close()))
+        sender.start()
+        data, error = read_slowly(wire.read, chunk=16 * KIB, pause=0.02)
+        sender.join()
+        self.assertIsNone(error)
+        self.assertEqual(data, answer)
+        wire.close()
+        gate.check()
+
+    @each_gate("--timeoutclose", "0", aborts=(STRICT,))
+    def test_truncation_is_no_end_without_timeoutclose(self, gate, abort):
+        """With TIMEOUTclose = 0, too, a stream that its sender cut is not passed off as
+        complete, though the other direction has ended."""
+        wire, plain = gate.open()
+        plain.shutdown(socket.SHUT_WR)
+        self.assertEqual(wire.read(), b"")
+        wire.sendall(b"half of it")
+        fin(wire.sock)
+        self.assertEqual(outcome(plain), (b"half of it", "reset"))
+        gate.ends("truncated by the TLS peer")
 
     @each_gate(aborts=(STRICT,), rcvbuf=SMALL)
     def test_slow_reader_gets_the_answer(self, gate, abort):
@@ -1311,7 +1340,7 @@ class KeyUpdateRecords(CloseCase):
 
     def storm(self, records, requested):
         """Sends KeyUpdates until all are sent, or nobody takes them, or it is cut off."""
-        count = 3000 if SANITIZER else 30000
+        count = 3000 if SANITIZER else 200000 if requested else 30000
         records.sock.settimeout(1)
         try:
             for _ in range(0, count, 100):

@@ -941,9 +941,11 @@ class Keygen(Commands):
                                (self.path("ca.crt"), ["private key"]),
                                (self.pem("client"), ["CA"]),
                                (self.write("empty", b""), ["the file is empty"]),
+                               (self.write("bare", b"-----BEGIN CERTIFICATE-----"
+                                           b"-----END CERTIFICATE-----" * 2000), ["malformed"]),
                                (self.dir, ["directory"])):
             self.refused(["keygen", self.path("leaf"), "--ca", file], *patterns)
-        self.no_files_but("ca.pem", "ca.crt", "empty")
+        self.no_files_but("ca.pem", "ca.crt", "empty", "bare")
         before = self.read(self.path("ca.pem"))
         done = self.keygen("ca", "--ca", "ca.pem", "--force", check=False)
         self.assertEqual(done.returncode, 1)
