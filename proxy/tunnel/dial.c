@@ -65,32 +65,30 @@ unix_is_full(struct dial *d, const struct addr *a)
 	return true;
 }
 
-/* Starts the next address.  Returns false when it failed at once. */
-static bool
+/* Starts the next address; when it fails at once, the one behind it may start now. */
+static void
 try_next(struct dial *d, struct dial_try *t)
 {
 	const struct addr *a = &d->addrs.items[d->next++];
 	uint64_t now = loop_now(d->loop);
 	bool pending;
-	int fd;
 
 	d->next_at = now + STAGGER_MS;
-	if ((fd = sock_connect(a, &pending)) == -1) {
+	if ((t->fd = sock_connect(a, &pending)) == -1) {
 		if (unix_is_full(d, a))
-			return true;
+			return;
 		d->why = errno;
-		return false;
+		d->next_at = now;
+		return;
 	}
-	t->fd = fd;
 	t->addr = *a;
 	t->until = now + d->limit_ms;
 	t->watch.ready = try_ready;
-	if (loop_watch(d->loop, &t->watch, fd, EPOLLOUT | EPOLLET) == -1) {
+	if (loop_watch(d->loop, &t->watch, t->fd, EPOLLOUT | EPOLLET) == -1) {
 		d->why = errno;
+		d->next_at = now;
 		try_close(t);
-		return false;
 	}
-	return true;
 }
 
 /* When something must be done without an event. */
