@@ -35,10 +35,6 @@ wake(void *owner)
 static void
 begin(void)
 {
-	const char *tmp = getenv("TMPDIR");
-
-	snprintf(folder, sizeof(folder), "%.40s/dial.XXXXXX", tmp == NULL ? "/tmp" : tmp);
-	ck_assert_ptr_nonnull(mkdtemp(folder));
 	ck_assert_ptr_nonnull(loop = loop_new(16));
 }
 
@@ -46,7 +42,6 @@ static void
 end(void)
 {
 	loop_free(loop);
-	rmdir(folder);
 }
 
 static uint64_t
@@ -660,11 +655,17 @@ END_TEST
 int
 main(void)
 {
+	const char *tmp = getenv("TMPDIR");
 	Suite *suite = suite_create("dial");
 	TCase *tc = tcase_create("dial");
 	SRunner *runner;
 	int failed;
 
+	snprintf(folder, sizeof(folder), "%.40s/dial.XXXXXX", tmp == NULL ? "/tmp" : tmp);
+	if (mkdtemp(folder) == NULL) {
+		perror(folder);
+		return 1;
+	}
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, connects);
 	tcase_add_test(tc, refused);
@@ -692,5 +693,7 @@ main(void)
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
+	unlink_unix();
+	rmdir(folder);
 	return failed != 0;
 }
