@@ -1,4 +1,4 @@
-#include "context_priv.h"
+#include "session_priv.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -8,30 +8,11 @@
 #include <wolfssl/wolfcrypt/hash.h>
 
 #include "alert.h"
-#include "tls/session.h"
 
-#define FIRST_BYTES 8
 /* More than any honest handshake; a peer must not keep us reading one for ever. */
 #define HANDSHAKE_MAX ((size_t)256 * 1024)
 
 #define CHAIN_MAX 16 /* the library itself stops at 9 */
-
-struct tls_session {
-	WOLFSSL *ssl;
-	struct tls_context *context;
-	struct tls_io *io; /* during a call */
-	struct cert_info *peer;
-	const char *const *names;
-	size_t nnames;
-	struct errmsg *why; /* why the peer was refused, once it was */
-	enum trust_verdict verdict;
-	bool judged;
-	bool done; /* handshake over and peer authorised */
-	int error; /* the library's, of the call that failed */
-	uint8_t first[FIRST_BYTES]; /* what the peer said first */
-	size_t nfirst;
-	size_t fed; /* ciphertext of the handshake so far */
-};
 
 size_t
 tls_out_room(size_t n)
@@ -348,95 +329,4 @@ tls_session_group(const struct tls_session *s)
 	const char *name = wolfSSL_get_curve_name(s->ssl);
 
 	return name == NULL ? "?" : name;
-}
-
-/* What a peer that does not speak TLS seems to speak. */
-static const char *
-guess_protocol(const struct tls_session *s)
-{
-	static const struct {
-		const char *start;
-		const char *what;
-	} known[] = {
-		{ "GET ", "plain HTTP" }, { "POST", "plain HTTP" }, { "HEAD", "plain HTTP" },
-		{ "PUT ", "plain HTTP" }, { "OPTI", "plain HTTP" }, { "CONN", "plain HTTP" },
-		{ "HTTP", "plain HTTP" }, { "PROX", "a PROXY header" }, { "SSH-", "SSH" },
-		{ "\r\n\r\n", "a PROXY v2 header" }, { "EHLO", "plain SMTP" }, { "220 ", "plain SMTP" },
-	};
-
-	if (s->nfirst < 4 || s->first[0] == 0x16 || s->first[0] == 0x15)
-		return NULL;
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (memcmp(s->first, known[i].start, 4) == 0)
-			return known[i].what;
-	if ((s->first[0] & 0x80) && s->first[2] == 1)
-		return "an SSLv2 hello";
-	return "something that is not TLS";
-}
-
-/* The verdict and what was presented; long names are cut, so that the rest fits. */
-static void
-describe_refusal(const struct tls_session *s, struct errmsg *e)
-{
-	const struct cert_info *c = s->peer;
-	char fp[CERT_FP_TEXT], from[32], to[32];
-	const char *detail = s->why != NULL ? s->why->text : "";
-	const char *colon = *detail ? ": " : "";
-
-	if (c == NULL) {
-		errmsg_set(e, "%s%s%s", trust_verdict_text(s->verdict), colon, detail);
-		return;
-	}
-	errmsg_set(e, "%s%s%.400s; presented subject \"%.300s\", issuer \"%.300s\", names "
-	    "\"%.300s\", SHA-256 %s, valid %s to %s", trust_verdict_text(s->verdict), colon,
-	    detail, c->subject, c->issuer, c->names,
-	    cert_fingerprint_text(c->fingerprint, fp), cert_time_text(c->not_before, from),
-	    cert_time_text(c->not_after, to));
-}
-
-/* Errors whose text in the library says too little. */
-static const char *
-explain(int error)
-{
-	switch (error) {
-	case WOLFSSL_ERROR_ZERO_RETURN:
-		return "the peer closed the TLS session during the handshake";
-	case NO_PEER_CERT:
-		return "no certificate presented";
-	case MATCH_SUITE_ERROR:
-	case UNSUPPORTED_SUITE:
-		return "no cipher suite in common";
-	case VERSION_ERROR:
-		return "no protocol version in common (TLS 1.2 and 1.3 are spoken here)";
-	case ECC_CURVE_ERROR:
-	case BAD_KEY_SHARE_DATA:
-		return "no key exchange group in common";
-	default:
-		return wolfSSL_ERR_reason_error_string((unsigned long)error);
-	}
-}
-
-const char *
-tls_session_failure(struct tls_session *s, struct errmsg *e)
-{
-	const char *guess = s->done ? NULL : guess_protocol(s);
-	int sent = alert_sent(s->ssl), got = alert_received(s->ssl);
-	char tail[128] = "";
-
-	if (tls_session_refused(s))
-		describe_refusal(s, e);
-	else if (guess != NULL)
-		errmsg_set(e, "the peer speaks %s", guess);
-	else if (got != ALERT_NONE)
-		errmsg_set(e, "the peer refused");
-	else
-		errmsg_set(e, "%s", explain(s->error));
-	if (sent != ALERT_NONE)
-		snprintf(tail, sizeof(tail), "; alert sent: %s", alert_name(sent));
-	else if (got != ALERT_NONE)
-		snprintf(tail, sizeof(tail), "; alert received: %s", alert_name(got));
-	if (strlen(e->text) + strlen(tail) >= sizeof(e->text))
-		e->text[sizeof(e->text) - 1 - strlen(tail)] = '\0';
-	strcat(e->text, tail);
-	return e->text;
 }
