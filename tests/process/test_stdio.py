@@ -188,7 +188,8 @@ class StdioCase(harness.Case):
         self.ended(program, 0, ": closed; ")
 
     def check_flags(self, role, stdin, stdout, to, out):
-        """The inherited descriptors are shared with others: same flags while the tunnel is open and after it."""
+        """The inherited descriptors are shared with others: their flags are the same while
+        the tunnel is open and after it."""
         before = [fcntl.fcntl(fd, fcntl.F_GETFL) for fd in (stdin, stdout)]
         self.assertFalse([f for f in before if f & os.O_NONBLOCK])
         program, far = self.start(role, stdin, stdout)
