@@ -23,6 +23,7 @@ static bool writer_runs;
 /* What a relaying thread copies from and to; its own. */
 struct relay {
 	int from, to;
+	bool reading; /* for the loop; else for our standard output */
 };
 
 /* Copies until the end or an error of either side, then ends both.  Returns NULL when
@@ -53,6 +54,10 @@ relay(void *arg)
 			}
 		}
 	}
+	/* relay_start() left a byte there: closed with it unread, the loop sees a reset
+	 * instead of an end. */
+	if (n == 0 && r.reading && read(r.to, chunk, 1) == -1)
+		result = &failed;
 out:
 	close(r.from);
 	close(r.to);
@@ -75,10 +80,12 @@ relay_start(int fd, bool reading, struct errmsg *e)
 		close(pair[1]);
 		return errmsg_set(e, "out of memory");
 	}
-	*r = reading ? (struct relay){ fd, pair[1] } : (struct relay){ pair[1], fd };
+	*r = reading ? (struct relay){ fd, pair[1], true } : (struct relay){ pair[1], fd, false };
+	rc = reading && write(pair[0], "", 1) != 1 ? errno : 0;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&thread, NULL, relay, r);
+	if (rc == 0)
+		rc = pthread_create(&thread, NULL, relay, r);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc != 0) {
 		free(r);

@@ -99,7 +99,9 @@ tls_send_control(struct endpoint *ep, const struct tls_io *io)
 	if (io->out_len == 0 || ep->finished)
 		return IO_OK;
 	r = wire_write(&ep->wire, io->out, io->out_len);
-	ep->control = ep->wire.stash.len == 0 ? 0 : ep->control + io->out_len;
+	ep->control += io->out_len;
+	if (ep->control > ep->wire.stash.len)
+		ep->control = ep->wire.stash.len;
 	return ep->control > CONTROL_LIMIT ? IO_NOMEM : r;
 }
 

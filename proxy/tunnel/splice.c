@@ -7,6 +7,9 @@
 /* Reads a direction may do in one turn before others get theirs. */
 #define ROUNDS 4
 
+/* How long a peer may go on sending when both directions are over. */
+#define LINGER_SECONDS 60
+
 /* The other machine's acknowledgement makes no event: it is asked for so often. */
 #define UNSENT_POLL_MS 20
 
@@ -159,7 +162,7 @@ run_splice(struct tunnel *t)
 		return side_failed(t, &t->rev);
 	if (t->fwd.state == PUMP_ENDED && t->rev.state == PUMP_ENDED) {
 		t->reason = REASON_CLOSED;
-		limit_anew(t, close_seconds(t));
+		limit_anew(t, LINGER_SECONDS);
 		return tunnel_go(t, &linger);
 	}
 	if (t->limit != (uint64_t)splice_seconds(t) * 1000)
