@@ -956,6 +956,7 @@ class Aborts(CloseCase):
             self.assertEqual(end, "reset")
             plain.close()
         gate.check()
+        gate.sluss.wait_log(r"LOG6\[\d+\]: ", count=20)
         self.assertEqual(gate.sluss.log.count(": refused by peer"), 20, gate.sluss.log)
 
     def test_backend_refused(self):
