@@ -57,5 +57,6 @@ main(void)
 	put_group("Of both commands", OPTION_FOR_BOTH);
 	put_group("Of the server", OPTION_FOR_SERVER);
 	put_group("Of the client", OPTION_FOR_CLIENT);
+	put_group("Of configuration files only", 0);
 	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }

@@ -28,6 +28,9 @@ int value_choice(
 /* A syslog level: 0 … 7, or its name. */
 int value_level(const char *, int *, struct errmsg *);
 
+/* The facility of syslog whose name the n bytes are, in any case. */
+int value_facility(const char *, size_t n, int *, struct errmsg *);
+
 /* The path of a file: replaces *path, which is malloc'ed or NULL. */
 int value_path(const char *, char **path, struct errmsg *);
 

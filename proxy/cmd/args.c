@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/log.h"
 #include "cmd/args.h"
 
 static const char *
@@ -41,7 +42,7 @@ unknown(const char *name, size_t n, bool client, struct errmsg *why)
 		    "unknown option %.*s: \"sluss %s --help\" lists them", shown, name,
 		    command(client));
 	return errmsg_set(why, "unknown option %.*s (did you mean %s?)", shown, name,
-	    options_flag(options_find(nearest), flag));
+	    options_flag(options_find(nearest, false), flag));
 }
 
 /* The row of the n bytes of "--name", or NULL with the message filled. */
@@ -54,9 +55,13 @@ find(const char *name, size_t n, bool client, struct errmsg *why)
 	if (n > 2 && strncmp(name, "--", 2) == 0 && n - 2 < sizeof(bare)) {
 		memcpy(bare, name + 2, n - 2);
 		bare[n - 2] = '\0';
-		o = options_find(bare);
+		o = options_find(bare, false);
 	}
-	if (o == NULL)
+	if (o != NULL && o->commands == 0) {
+		errmsg_set(why, "%s is an option of configuration files only: write it there, "
+		    "or leave it out", options_flag(o, bare));
+		o = NULL;
+	} else if (o == NULL)
 		unknown(name, n, client, why);
 	else if (args_applies(o, client, why) == -1)
 		o = NULL;
@@ -68,7 +73,7 @@ stray(char **argv, int i, struct errmsg *why)
 {
 	/* "--insecure no": a flag takes its value behind "=" only. */
 	const struct option *flag =
-	    strncmp(argv[i - 1], "--", 2) == 0 ? options_find(argv[i - 1] + 2) : NULL;
+	    strncmp(argv[i - 1], "--", 2) == 0 ? options_find(argv[i - 1] + 2, false) : NULL;
 
 	if (flag != NULL && flag->type == OPTION_FLAG)
 		return errmsg_set(why, "stray argument \"%.128s\": write %.128s=%.128s",
@@ -120,8 +125,29 @@ take(char **argv, int *i, struct config *config, struct errmsg *why)
 	o = find(arg, strcspn(arg, "="), service->client, why);
 	if (o == NULL || (value = value_of(o, argv, i, why)) == NULL)
 		return -1;
-	if (options_assign(o, config, service, value, why) == -1)
+	options_mark(o, config, service, &(const struct conf_mark){ .line = 1, .here = true });
+	switch (options_assign(o, config, service, value, why)) {
+	case -1:
 		return errmsg_prefix(why, "%s", options_flag(o, flag));
+	case OPTIONS_WARNING:
+		log_line(LOG_WARNING, "main", "%s: %s", options_flag(o, flag), why->text);
+		break;
+	}
+	return 0;
+}
+
+/* The only service is called what the operator calls the whole. */
+static int
+name_service(struct config *config, struct errmsg *why)
+{
+	char *name;
+
+	if (config->ident == NULL)
+		return 0;
+	if ((name = strdup(config->ident)) == NULL)
+		return errmsg_set(why, "out of memory");
+	free(config->services[0].name);
+	config->services[0].name = name;
 	return 0;
 }
 
@@ -138,6 +164,8 @@ args_config(int argc, char **argv, struct config **result, struct errmsg *why)
 		return -1;
 	for (i = 1; i < argc && rv == 0; i++)
 		rv = take(argv, &i, config, why);
+	if (rv == 0)
+		rv = name_service(config, why);
 	if (rv == 0)
 		rv = config_check(config, why);
 	if (rv != 0) {

@@ -1,45 +1,93 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "conf/config.h"
 #include "conf/options.h"
+
+/* What no option's default says. */
+static void
+service_init(struct conf_service *s, enum conf_profile profile)
+{
+	s->profile = profile;
+	s->verify = CONF_VERIFY_OFF;
+	s->debug = -1;
+	s->per_source_v4 = 32;
+	s->per_source_v6 = 128;
+	s->retry_ms = 1000;
+}
+
+struct config *
+config_empty(enum conf_profile profile, struct errmsg *why)
+{
+	struct config *config;
+
+	if ((config = calloc(1, sizeof(*config))) == NULL) {
+		errmsg_set(why, "out of memory");
+		return NULL;
+	}
+	service_init(&config->defaults, profile);
+	config->facility = LOG_DAEMON;
+	if (options_defaults(profile, config, &config->defaults, why) == -1) {
+		config_free(config);
+		return NULL;
+	}
+	return config;
+}
+
+struct conf_service *
+config_add(struct config *config, const char *name, struct errmsg *why)
+{
+	struct conf_service *services, *s;
+
+	services = reallocarray(config->services, config->nservices + 1, sizeof(*services));
+	if (services == NULL)
+		goto err;
+	config->services = services;
+	s = &services[config->nservices];
+	if (options_copy(s, &config->defaults, why) == -1)
+		return NULL;
+	config->nservices++;
+	if ((s->name = strdup(name)) == NULL)
+		goto err;
+	return s;
+
+err:
+	errmsg_set(why, "out of memory");
+	return NULL;
+}
 
 struct config *
 config_new(const char *name, bool client, struct errmsg *why)
 {
 	struct config *config;
 
-	if ((config = calloc(1, sizeof(*config))) == NULL)
-		goto err0;
-	if ((config->services = calloc(1, sizeof(*config->services))) == NULL)
-		goto err1;
-	config->nservices = 1;
-	if ((config->services[0].name = strdup(name)) == NULL)
-		goto err1;
-	config->services[0].client = client;
-	if (options_defaults(config, &config->services[0], why) == -1) {
+	if ((config = config_empty(PROFILE_STRICT, why)) == NULL)
+		return NULL;
+	config->defaults.client = client;
+	if (config_add(config, name, why) == NULL) {
 		config_free(config);
 		return NULL;
 	}
 	return config;
-err1:
-	config_free(config);
-err0:
-	errmsg_set(why, "out of memory");
-	return NULL;
 }
 
 void
 config_free(struct config *config)
 {
-	size_t i;
-
 	if (config == NULL)
 		return;
-	for (i = 0; i < config->nservices; i++)
-		options_release(&config->services[i]);
+	for (size_t i = 0; i < config->nservices; i++) {
+		options_release(OPTION_SERVICE, &config->services[i]);
+		free(config->services[i].name);
+	}
 	free(config->services);
+	options_release(OPTION_SERVICE, &config->defaults);
+	options_release(OPTION_GLOBAL, config);
+	for (size_t i = 0; i < config->files.n; i++)
+		free(config->files.items[i]);
+	free(config->files.items);
 	free(config);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <syslog.h>
 
 #include "conf/value.h"
 
@@ -104,6 +105,27 @@ replace(char **at, const char *text, struct errmsg *why)
 		return errmsg_set(why, "out of memory");
 	free(*at);
 	*at = copy;
+	return 0;
+}
+
+int
+value_facility(const char *text, size_t n, int *facility, struct errmsg *why)
+{
+	static const char *const words[] = { "auth", "authpriv", "cron", "daemon", "kern",
+		"lpr", "mail", "news", "syslog", "user", "uucp", "local0", "local1", "local2",
+		"local3", "local4", "local5", "local6", "local7" };
+	static const int means[] = { LOG_AUTH, LOG_AUTHPRIV, LOG_CRON, LOG_DAEMON, LOG_KERN,
+		LOG_LPR, LOG_MAIL, LOG_NEWS, LOG_SYSLOG, LOG_USER, LOG_UUCP, LOG_LOCAL0,
+		LOG_LOCAL1, LOG_LOCAL2, LOG_LOCAL3, LOG_LOCAL4, LOG_LOCAL5, LOG_LOCAL6,
+		LOG_LOCAL7 };
+	char word[WORD_MAX] = "";
+	size_t i;
+
+	if (n < sizeof(word))
+		memcpy(word, text, n);
+	if (value_choice(word, words, sizeof(words) / sizeof(words[0]), &i, why) == -1)
+		return errmsg_prefix(why, "the facility in front of the level");
+	*facility = means[i];
 	return 0;
 }
 

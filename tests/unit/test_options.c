@@ -61,6 +61,60 @@ static const struct {
 	{ "debug", "0" },
 	{ "debug", "Debug" },
 	{ "debug", "emerg" },
+	{ "client", "yes" },
+	{ "CApath", "certs" },
+	{ "checkIP", "::1" },
+	{ "checkEmail", "a@example.org" },
+	{ "verifyChain", "yes" },
+	{ "verifyPeer", "yes" },
+	{ "requireCert", "yes" },
+	{ "verify", "4" },
+	{ "redirect", "80" },
+	{ "securityLevel", "3" },
+	{ "sni", "" },
+	{ "protocol", "SMTP" },
+	{ "protocolHost", "host:25" },
+	{ "protocolUsername", "u" },
+	{ "protocolPassword", "p" },
+	{ "protocolHeader", "A: b" },
+	{ "protocolAuthentication", "login" },
+	{ "proxyIn", "yes" },
+	{ "proxyFrom", "192.0.2.0/24" },
+	{ "exec", "/bin/cat" },
+	{ "execArgs", "cat -u" },
+	{ "pty", "yes" },
+	{ "retry", "yes" },
+	{ "retry", "250" },
+	{ "setEnv", "A=b=c" },
+	{ "failover", "rr" },
+	{ "delay", "yes" },
+	{ "local", "127.0.0.1" },
+	{ "transparent", "source" },
+	{ "socket", "l:SO_LINGER=1:60" },
+	{ "reset", "no" },
+	{ "maxPerSource", "10/24/56" },
+	{ "handshakeRate", "5" },
+	{ "allowFrom", "2001:db8::/32" },
+	{ "denyFrom", "192.0.2.1" },
+	{ "debug", "authpriv.5" },
+	{ "output", "/dev/stdout" },
+	{ "log", "overwrite" },
+	{ "syslog", "no" },
+	{ "logFormat", "json" },
+	{ "logId", "unique" },
+	{ "profile", "strict" },
+	{ "foreground", "quiet" },
+	{ "pid", "" },
+	{ "setuid", "nobody" },
+	{ "setgid", "nogroup" },
+	{ "chroot", "/var/empty" },
+	{ "reloadOnChange", "no" },
+	{ "sslVersion", "all" },
+	{ "session", "0" },
+	{ "fips", "no" },
+	{ "libwrap", "NO" },
+	{ "engine", "auto" },
+	{ "transport", "tcp" },
 	{ "service", "red is 1" },
 };
 
@@ -102,9 +156,6 @@ static const struct {
 	{ "sslVersionMin", "TLSv1.0", "TLSv1.0 is refused" },
 	{ "sslVersionMax", "SSLv3", "sslVersionMax: SSLv3 is refused" },
 	{ "sslVersion", "SSLv2", "sslVersion: SSLv2 is refused" },
-	{ "sslVersion", "all",
-	    "sslVersion: \"all\" would allow versions with known attacks: leave the "
-	    "option out to allow TLSv1.2 and TLSv1.3" },
 	{ "sslVersion", "1.3",
 	    "sslVersion: \"1.3\" is not known here: give one of TLSv1.2, TLSv1.3" },
 	{ "abort", "lax",
@@ -140,7 +191,11 @@ static const struct {
 	{ "service", "12345678901234567890123456789012345678901234567890123456789012345",
 	    "is no good name for log lines" },
 	{ "chekHost", "a", "unknown option chekHost (did you mean checkHost?)" },
-	{ "verifyChain", "yes", "unknown option verifyChain" },
+	{ "verifyChains", "yes", "unknown option verifyChains (did you mean verifyChain?)" },
+	{ "protocolDomain", "x", "protocolDomain: it belongs to NTLM" },
+	{ "CRLfile", "x", "CRLfile: it is not built yet" },
+	{ "CRLfile", "", "CRLfile: " PATH_MESSAGE },
+	{ "fips", "yes", "fips: this wolfSSL is not the validated module" },
 	{ "", "x", "unknown option " },
 };
 
@@ -200,7 +255,7 @@ START_TEST(scalars_reach_their_fields)
 	set("debug", "warning");
 	ck_assert_str_eq(service->cert, "b");
 	ck_assert_str_eq(service->key, "k");
-	ck_assert_str_eq(service->name, "n");
+	ck_assert_str_eq(config->ident, "n");
 	ck_assert(service->insecure);
 	ck_assert_int_eq(service->abort, ABORT_COMPAT);
 	ck_assert_uint_eq(service->timeout_busy, 1);
@@ -278,19 +333,19 @@ START_TEST(table_is_whole)
 	int j;
 
 	for (i = 0; (o = options_row(i)) != NULL; i++) {
-		ck_assert_ptr_eq(options_find(o->name), o);
+		ck_assert_ptr_eq(options_find(o->name, o->scope == OPTION_SERVICE), o);
 		ck_assert_ptr_nonnull(o->argument);
-		ck_assert_uint_ne(o->commands, 0);
+		ck_assert(o->status == OPTION_WORKS || o->note != NULL);
 		ck_assert_uint_eq(o->commands & ~OPTION_FOR_BOTH, 0);
 		options_flag(o, flag);
 		ck_assert_int_eq(strncmp(flag, "--", 2), 0);
 		ck_assert_int_eq(strcasecmp(flag + 2, o->name), 0);
 		options_help(o, text, sizeof(text));
 		ck_assert_int_eq(o->help[strlen(o->help) - 1], '.');
-		for (j = 0; j < COUNT(good); j++)
+		for (j = 0; j < COUNT(good) && o->status != OPTION_REFUSED; j++)
 			if (strcasecmp(good[j].name, o->name) == 0)
 				break;
-		if (j == COUNT(good))
+		if (j == COUNT(good) && o->status == OPTION_WORKS && o->type < OPTION_CIPHERS)
 			ck_abort_msg("no test sets %s", o->name);
 	}
 	ck_assert_uint_gt(i, 0);
@@ -301,13 +356,13 @@ START_TEST(help_text)
 {
 	char text[512];
 
-	options_help(options_find("TIMEOUTidle"), text, sizeof(text));
+	options_help(options_find("TIMEOUTidle", false), text, sizeof(text));
 	ck_assert_str_eq(text,
 	    "The seconds after which a tunnel ends that moved no byte. Default: 43200.");
-	options_help(options_find("peer"), text, sizeof(text));
+	options_help(options_find("peer", false), text, sizeof(text));
 	ck_assert_ptr_nonnull(strstr(text, "count. May be given several times."));
 	ck_assert_str_eq(
-	    options_flag(options_find("TIMEOUTidle"), text), "--timeoutidle");
+	    options_flag(options_find("TIMEOUTidle", false), text), "--timeoutidle");
 }
 END_TEST
 

@@ -1,0 +1,427 @@
+#include "table_priv.h"
+
+#define YEAR 31536000u /* seconds: bounds times, so that milliseconds fit anywhere */
+
+#define GLOBAL(field) .scope = OPTION_GLOBAL, .offset = offsetof(struct config, field)
+#define SERVICE(field) \
+	.scope = OPTION_SERVICE, .offset = offsetof(struct conf_service, field)
+#define BOTH .commands = OPTION_FOR_BOTH
+#define RANGE(least, most) .min = (least), .max = (most)
+#define OURS .ours = true
+#define WORDS(...) .words = (const char *const[]){ __VA_ARGS__, NULL }
+
+/* Not for us to do: judged by its shape, then refused but for the harmless value. */
+#define REFUSED(why) .status = OPTION_REFUSED, .note = (why)
+#define IGNORED(why) .status = OPTION_IGNORED, .note = (why)
+#define NOT_YET REFUSED("it is not built yet")
+
+#define NO_ENGINES "wolfSSL has no engines and no providers"
+#define OWN_SEED "random numbers come from the kernel"
+
+/* A row is to be read as one: */
+/* clang-format off */
+/* In the order of help: what one must give, then what one may; of files only what the
+ * commands say otherwise; at the end what stunnel has and sluss has not. */
+const struct option option_table[] = {
+
+	/* Where, and what for. */
+
+	{ .name = "client", .type = OPTION_FLAG, SERVICE(client),
+	    .argument = "yes|no", .initial = "no",
+	    .help = "Accept plain connections and speak TLS to the target, instead of the "
+	        "other way round." },
+	{ .name = "accept", .type = OPTION_ADDRS, SERVICE(accept), BOTH,
+	    .argument = "ADDRESS",
+	    .help = "Where to listen: a port, host:port, the path of a unix socket, "
+	        "or, in client mode, - for standard input and output." },
+	{ .name = "connect", .type = OPTION_ADDRS, SERVICE(connect), BOTH,
+	    .argument = "ADDRESS",
+	    .help = "Where to connect, tried in the order given: a port of this "
+	        "machine, host:port, the path of a unix socket, or, in server mode, - "
+	        "for standard input and output or echo: for a built-in echo." },
+	{ .name = "cert", .type = OPTION_PATH, SERVICE(cert), BOTH,
+	    .argument = "FILE", RANGE(1, 0),
+	    .help = "Our own certificate in PEM, followed by those of the CAs between, "
+	        "if any." },
+	{ .name = "key", .type = OPTION_PATH, SERVICE(key), BOTH,
+	    .argument = "FILE", RANGE(1, 0),
+	    .help = "The private key of our certificate in PEM; without it, it is "
+	        "looked for in the certificate's file." },
+
+	/* Who may pass. */
+
+	{ .name = "peer", .type = OPTION_PATHS, SERVICE(peer), BOTH, OURS,
+	    .argument = "FILE",
+	    .help = "Let pass exactly the certificates in this PEM file, by "
+	        "fingerprint; their dates still count." },
+	{ .name = "CAfile", .type = OPTION_PATHS, SERVICE(cafile), BOTH,
+	    .argument = "FILE",
+	    .help = "Let pass the certificates that the CAs in this PEM file have "
+	        "issued; together with peer, both must hold." },
+	{ .name = "CApath", .type = OPTION_PATHS, SERVICE(capath), BOTH,
+	    .argument = "FOLDER",
+	    .help = "The same for every PEM file in a folder, read at the start." },
+	{ .name = "checkHost", .type = OPTION_HOSTS, SERVICE(checkhost), BOTH,
+	    .argument = "HOST",
+	    .help = "The host name or IP address that the peer's certificate must "
+	        "have, or one of them; in client mode with a CA the default is the "
+	        "host to connect to." },
+	{ .name = "checkIP", .type = OPTION_IPS, SERVICE(checkip), BOTH,
+	    .argument = "ADDRESS",
+	    .help = "The IP address that the peer's certificate must have, or one of "
+	        "them; one of all checkHost, checkIP and checkEmail lines must hold." },
+	{ .name = "checkEmail", .type = OPTION_TEXTS, SERVICE(checkemail), BOTH,
+	    .argument = "EMAIL",
+	    .help = "The email address that the peer's certificate must have, or one of "
+	        "them." },
+	{ .name = "insecure", .type = OPTION_FLAG, SERVICE(insecure), OURS,
+	    .commands = OPTION_FOR_BOTH,
+	    .argument = "yes|no", .initial = "no",
+	    .help = "Let anyone pass, unverified: for trying out only." },
+	{ .name = "verifyChain", .type = OPTION_FLAG, SERVICE(verify_chain),
+	    .argument = "yes|no", .initial = "no",
+	    .help = "Let pass the certificates that a CA of CAfile or CApath has issued; "
+	        "in the strict profile this goes without saying." },
+	{ .name = "verifyPeer", .type = OPTION_FLAG, SERVICE(verify_peer),
+	    .argument = "yes|no", .initial = "no",
+	    .help = "Let pass exactly the certificates in CAfile or CApath." },
+	{ .name = "requireCert", .type = OPTION_FLAG, SERVICE(require_cert),
+	    .argument = "yes|no", .initial = "no",
+	    .help = "Let pass whoever presents a certificate, whichever it is." },
+	{ .name = "verify", .type = OPTION_COUNT, SERVICE(verify), RANGE(0, 4),
+	    .argument = "LEVEL",
+	    .help = "stunnel's old way to say it: 0 ask only, 1 a chain if there is a "
+	        "certificate, 2 verifyChain, 3 both, 4 verifyPeer." },
+	{ .name = "redirect", .type = OPTION_ADDR, SERVICE(redirect),
+	    .commands = OPTION_FOR_SERVER,
+	    .argument = "ADDRESS",
+	    .help = "Where clients go that may not pass, instead of being refused." },
+	{ .name = "securityLevel", .type = OPTION_COUNT, SERVICE(security_level), BOTH,
+	    .argument = "LEVEL", .initial = "2", RANGE(0, 5),
+	    .help = "The least size of keys: up to 2 RSA 2048 and ECDSA P-256, 3 RSA 3072, "
+	        "4 RSA 7680 and P-384, 5 RSA 15360 and P-521; less than at level 2 is "
+	        "never taken." },
+
+	/* The TLS protocol. */
+
+	{ .name = "sslVersion", .type = OPTION_VERSIONS, SERVICE(version_min), BOTH,
+	    .argument = "VERSION",
+	    .help = "The only TLS version to speak, TLSv1.2 or TLSv1.3." },
+	{ .name = "sslVersionMin", .type = OPTION_VERSION, SERVICE(version_min), BOTH,
+	    .argument = "VERSION", .initial = "TLSv1.2",
+	    .help = "The oldest TLS version to speak." },
+	{ .name = "sslVersionMax", .type = OPTION_VERSION, SERVICE(version_max), BOTH,
+	    .argument = "VERSION", .initial = "TLSv1.3",
+	    .help = "The newest TLS version to speak." },
+	{ .name = "ciphers", .type = OPTION_CIPHERS, SERVICE(suites12), BOTH,
+	    .argument = "STRING",
+	    .help = "The cipher suites of TLS 1.2 as OpenSSL writes them; only those with "
+	        "forward secrecy and authenticated encryption are there to choose from." },
+	{ .name = "ciphersuites", .type = OPTION_SUITES, SERVICE(suites13), BOTH,
+	    .argument = "NAMES",
+	    .help = "The cipher suites of TLS 1.3, with colons between." },
+	{ .name = "curves", .alias = "curve", .type = OPTION_CURVES, SERVICE(groups), BOTH,
+	    .argument = "NAMES",
+	    .help = "The groups for the key exchange, with colons between, of "
+	        "X25519MLKEM768, X25519, P-256, P-384 and P-521." },
+	{ .name = "options", .type = OPTION_SSLOPT, SERVICE(server_preference),
+	    .argument = "NAME",
+	    .help = "One of OpenSSL's options, \"sluss -options\" lists them; - in front "
+	        "clears it." },
+	{ .name = "sni", .type = OPTION_TEXT, SERVICE(sni), BOTH,
+	    .argument = "NAME",
+	    .help = "In client mode the name of the host to ask the server for, or nothing "
+	        "for none; without it, the name of the host connected to." },
+
+	/* Before TLS. */
+
+	{ .name = "protocol", .type = OPTION_CHOICE, SERVICE(protocol), BOTH,
+	    WORDS("none", "connect", "imap", "ldap", "nntp", "pgsql", "pop3", "proxy", "proxy2",
+	        "smtp", "socks"),
+	    .argument = "NAME", .initial = "none",
+	    .help = "What is said in clear before TLS begins: connect, imap, ldap, nntp, "
+	        "pgsql, pop3, proxy (a PROXY header, version 1), proxy2 (version 2), smtp "
+	        "or socks." },
+	{ .name = "protocolHost", .type = OPTION_TEXT, SERVICE(protocol_host), BOTH,
+	    .argument = "HOST:PORT",
+	    .help = "Where the proxy is to connect to, or the name to greet with." },
+	{ .name = "protocolUsername", .type = OPTION_TEXT, SERVICE(protocol_username),
+	    .argument = "NAME", .help = "The name to log in with." },
+	{ .name = "protocolPassword", .type = OPTION_TEXT, SERVICE(protocol_password),
+	    .argument = "PASSWORD", .help = "The password to log in with." },
+	{ .name = "protocolDomain", .type = OPTION_TEXT, SERVICE(protocol_domain),
+	    .argument = "DOMAIN", REFUSED("it belongs to NTLM, which is not there"),
+	    .help = "The domain to log in to." },
+	{ .name = "protocolHeader", .type = OPTION_TEXTS, SERVICE(protocol_header),
+	    .argument = "HEADER", .help = "A header line for the connect protocol." },
+	{ .name = "protocolAuthentication", .type = OPTION_CHOICE,
+	    SERVICE(protocol_authentication), WORDS("basic", "plain", "login"),
+	    .argument = "WAY", .initial = "basic",
+	    .help = "How to log in: basic for connect, plain or login for smtp." },
+	{ .name = "proxyIn", .type = OPTION_FLAG, SERVICE(proxy_in), BOTH, OURS,
+	    .argument = "yes|no", .initial = "no",
+	    .help = "Every connection accepted begins with a PROXY header, version 1 or 2, "
+	        "which says where it comes from; others are refused." },
+	{ .name = "proxyFrom", .type = OPTION_PREFIXES, SERVICE(proxy_from), BOTH, OURS,
+	    .argument = "PREFIX",
+	    .help = "From where proxyIn is believed; from elsewhere it is refused." },
+
+	/* Programs. */
+
+	{ .name = "exec", .type = OPTION_PATH, SERVICE(exec), RANGE(1, 0),
+	    .argument = "FILE",
+	    .help = "The program to run for each connection, instead of connect; with "
+	        "connect, in place of accept." },
+	{ .name = "execArgs", .type = OPTION_ARGV, SERVICE(execargs),
+	    .argument = "WORDS",
+	    .help = "The program's arguments, its own name first, with blanks between." },
+	{ .name = "pty", .type = OPTION_FLAG, SERVICE(pty),
+	    .argument = "yes|no", .initial = "no",
+	    .help = "Give the program a terminal of its own." },
+	{ .name = "retry", .type = OPTION_RETRY, SERVICE(retry),
+	    .argument = "yes|no|MILLISECONDS", .initial = "no",
+	    .help = "With exec and connect: begin anew when it has ended, after a second or "
+	        "so many milliseconds." },
+	{ .name = "setEnv", .type = OPTION_ENV, GLOBAL(setenv),
+	    .argument = "NAME=VALUE", .help = "A variable for the programs of exec." },
+
+	/* The sockets. */
+
+	{ .name = "failover", .type = OPTION_CHOICE, SERVICE(failover), BOTH,
+	    WORDS("prio", "rr"), .argument = "prio|rr", .initial = "prio",
+	    .help = "The order of several targets: as given, or each first in turn." },
+	{ .name = "delay", .type = OPTION_FLAG, SERVICE(delay),
+	    .argument = "yes|no", .initial = "no",
+	    .help = "Look names up for each connection: always so, whatever is said here." },
+	{ .name = "local", .type = OPTION_HOST, SERVICE(local), BOTH,
+	    .argument = "HOST", .help = "The address of this machine to connect from." },
+	{ .name = "transparent", .type = OPTION_CHOICE, SERVICE(transparent),
+	    WORDS("none", "source", "destination", "both"),
+	    .argument = "none|source|destination|both", .initial = "none",
+	    .help = "Connect from the client's address (source; it needs CAP_NET_ADMIN and "
+	        "routing), to where the client wanted to go (destination), or both." },
+	{ .name = "socket", .type = OPTION_SOCKOPTS, SERVICE(sockopts), BOTH,
+	    .argument = "SIDE:NAME=VALUE",
+	    .help = "A socket option for the listening (a), accepted (l) or connected (r) "
+	        "sockets; \"sluss -sockets\" lists the names." },
+
+	/* Times and limits. */
+
+	{ .name = "abort", .type = OPTION_CHOICE, SERVICE(abort), BOTH, OURS,
+	    WORDS("strict", "compat"),
+	    .argument = "strict|compat", .initial = "strict", .stunnel = "compat",
+	    .help = "What one side learns when the other was cut off or reset: with "
+	        "strict a reset too, with compat a clean end." },
+	{ .name = "reset", .type = OPTION_FLAG, SERVICE(reset),
+	    .argument = "yes|no", .initial = "yes",
+	    .help = "Tell the plain side of an error of TLS by a reset; no means an orderly "
+	        "end even then." },
+	{ .name = "TIMEOUTbusy", .type = OPTION_SECONDS, SERVICE(timeout_busy), BOTH,
+	    .argument = "SECONDS", .initial = "10", .stunnel = "300", RANGE(1, YEAR),
+	    .help = "The seconds that a whole TLS handshake may take." },
+	{ .name = "TIMEOUTconnect", .type = OPTION_SECONDS, SERVICE(timeout_connect),
+	    BOTH, .argument = "SECONDS", .initial = "10", RANGE(1, YEAR),
+	    .help = "The seconds that connecting to one address may take." },
+	{ .name = "TIMEOUTidle", .type = OPTION_SECONDS, SERVICE(timeout_idle), BOTH,
+	    .argument = "SECONDS", .initial = "43200", RANGE(1, YEAR),
+	    .help = "The seconds after which a tunnel ends that moved no byte." },
+	{ .name = "TIMEOUTclose", .type = OPTION_SECONDS, SERVICE(timeout_close), BOTH,
+	    .argument = "SECONDS", .initial = "60", RANGE(0, YEAR),
+	    .help = "The seconds without a byte after which a tunnel ends once one "
+	        "side has closed; with 0 it is TIMEOUTidle that ends it, and with "
+	        "abort = compat nobody waits for the TLS peer's close_notify." },
+	{ .name = "TIMEOUTdrain", .type = OPTION_SECONDS, GLOBAL(timeout_drain), BOTH, OURS,
+	    .argument = "SECONDS", .initial = "30", RANGE(0, YEAR),
+	    .help = "The seconds that open tunnels get to finish after SIGTERM." },
+	{ .name = "maxTunnels", .type = OPTION_COUNT, GLOBAL(max_tunnels), BOTH, OURS,
+	    .argument = "NUMBER", RANGE(1, 1000000),
+	    .help = "How many tunnels may be open at once, further ones wait in the "
+	        "backlog; without it, what the limit of open files allows." },
+	{ .name = "maxPerSource", .type = OPTION_SOURCE, SERVICE(max_per_source), BOTH, OURS,
+	    .argument = "NUMBER[/BITS[/BITS]]", RANGE(1, 1000000),
+	    .help = "How many tunnels one source may have, further ones are refused; a source "
+	        "is an address, or the prefix of so many bits of IPv4 and IPv6." },
+	{ .name = "handshakeRate", .type = OPTION_COUNT, SERVICE(handshake_rate), BOTH, OURS,
+	    .argument = "NUMBER", RANGE(1, 1000000),
+	    .help = "How many handshakes a second one source (see maxPerSource) may begin." },
+	{ .name = "allowFrom", .type = OPTION_PREFIXES, SERVICE(allow_from), BOTH, OURS,
+	    .argument = "PREFIX",
+	    .help = "Take connections from these addresses only, e.g. 192.0.2.0/24." },
+	{ .name = "denyFrom", .type = OPTION_PREFIXES, SERVICE(deny_from), BOTH, OURS,
+	    .argument = "PREFIX",
+	    .help = "Take no connections from these addresses, not even allowed ones." },
+	{ .name = "acceptThreads", .type = OPTION_COUNT, GLOBAL(accept_threads), BOTH, OURS,
+	    .argument = "NUMBER", RANGE(1, 256),
+	    .help = "The threads that accept and do handshakes; without it, one for "
+	        "each CPU." },
+	{ .name = "workerThreads", .type = OPTION_COUNT, GLOBAL(worker_threads), BOTH, OURS,
+	    .argument = "NUMBER", RANGE(1, 256),
+	    .help = "The threads that move the data; without it, one for each CPU." },
+
+	/* The log. */
+
+	{ .name = "debug", .type = OPTION_DEBUG, GLOBAL(debug), BOTH,
+	    .argument = "LEVEL", .initial = "info", .stunnel = "notice",
+	    .help = "How much to log: emerg, alert, crit, err, warning, notice, info, "
+	        "debug, or 0 to 7; for syslog with a facility in front, daemon.notice." },
+	{ .name = "debug", .type = OPTION_LEVEL, SERVICE(debug),
+	    .argument = "LEVEL", .help = "The same for one section." },
+	{ .name = "output", .type = OPTION_PATH, GLOBAL(output), BOTH, RANGE(1, 0),
+	    .argument = "FILE", .help = "A file for the log; it is opened anew on SIGUSR1." },
+	{ .name = "log", .type = OPTION_CHOICE, GLOBAL(log_mode), BOTH,
+	    WORDS("append", "overwrite"), .argument = "append|overwrite", .initial = "append",
+	    .help = "Whether the file of output is added to or begun anew." },
+	{ .name = "syslog", .type = OPTION_FLAG, GLOBAL(syslog), BOTH,
+	    .argument = "yes|no", .initial = "no", .stunnel = "yes",
+	    .help = "Log to syslog too." },
+	{ .name = "logFormat", .type = OPTION_CHOICE, GLOBAL(log_format), BOTH, OURS,
+	    WORDS("text", "json"), .argument = "text|json", .initial = "text",
+	    .help = "Lines of text, or a JSON object a line." },
+	{ .name = "logId", .type = OPTION_CHOICE, SERVICE(log_id), BOTH,
+	    WORDS("sequential", "unique", "thread", "process"),
+	    .argument = "sequential|unique|thread|process", .initial = "sequential",
+	    .help = "What tells the tunnels apart in the log: a number, a random text, or the "
+	        "number of the thread or process." },
+	{ .name = "service", .type = OPTION_NAME, GLOBAL(ident), BOTH,
+	    .argument = "NAME",
+	    .help = "The name of the service in log lines, and of the program in syslog; "
+	        "without it, the name of the command, or sluss." },
+
+	/* The process. */
+
+	{ .name = "profile", .type = OPTION_PROFILE, SERVICE(profile), OURS,
+	    WORDS("strict", "stunnel"), .argument = "strict|stunnel",
+	    .help = "Which defaults hold for what is not said: ours, as the commands have "
+	        "them, or stunnel's, as files have them." },
+	{ .name = "foreground", .type = OPTION_CHOICE, GLOBAL(foreground),
+	    WORDS("no", "yes", "quiet"), .argument = "yes|no|quiet",
+	    .initial = "yes", .stunnel = "no",
+	    .help = "Stay in the foreground and log to stderr (yes), or not to stderr "
+	        "(quiet); otherwise go into the background." },
+	{ .name = "pid", .type = OPTION_PATH, GLOBAL(pid), BOTH,
+	    .argument = "FILE", .help = "A file for the process id." },
+	{ .name = "setuid", .type = OPTION_TEXT, GLOBAL(setuid), BOTH,
+	    .argument = "USER", .help = "Whom to become once the sockets are open." },
+	{ .name = "setgid", .type = OPTION_TEXT, GLOBAL(setgid), BOTH,
+	    .argument = "GROUP", .help = "The group to become, with setuid." },
+	{ .name = "setuid", .type = OPTION_TEXT, SERVICE(setuid),
+	    .argument = "USER", .help = "The owner of the section's unix socket." },
+	{ .name = "setgid", .type = OPTION_TEXT, SERVICE(setgid),
+	    .argument = "GROUP", .help = "The group of the section's unix socket." },
+	{ .name = "chroot", .type = OPTION_PATH, GLOBAL(chroot), BOTH, RANGE(1, 0),
+	    .argument = "FOLDER", .help = "The root folder to go to once all is open." },
+	{ .name = "reloadOnChange", .type = OPTION_FLAG, GLOBAL(reload_on_change), OURS,
+	    .argument = "yes|no", .initial = "yes",
+	    .help = "Reload when the configuration or a file that it names is replaced." },
+
+	/* What 3 of 4 brings. */
+
+	{ .name = "CRLfile", .type = OPTION_PATHS, SERVICE(peer), NOT_YET,
+	    .argument = "FILE", .help = "Revoked certificates." },
+	{ .name = "CRLpath", .type = OPTION_PATHS, SERVICE(peer), NOT_YET,
+	    .argument = "FOLDER", .help = "Revoked certificates." },
+	{ .name = "CRLcheckChain", .type = OPTION_FLAG, SERVICE(delay), NOT_YET,
+	    .argument = "yes|no", .harmless = "no", .help = "Revocation of the whole chain." },
+	{ .name = "OCSP", .type = OPTION_TEXT, SERVICE(sni), NOT_YET,
+	    .argument = "URL", .help = "The responder to ask about the peer." },
+	{ .name = "OCSPaia", .type = OPTION_FLAG, SERVICE(delay), NOT_YET,
+	    .argument = "yes|no", .harmless = "no",
+	    .help = "Ask the responders that the peer's certificate names." },
+	{ .name = "OCSPflag", .type = OPTION_TEXT, SERVICE(sni), NOT_YET,
+	    .argument = "FLAG", .help = "A flag for OCSP." },
+	{ .name = "OCSPnonce", .type = OPTION_FLAG, SERVICE(delay), NOT_YET,
+	    .argument = "yes|no", .harmless = "no", .help = "A nonce for OCSP." },
+	{ .name = "OCSPrequire", .type = OPTION_FLAG, SERVICE(delay), NOT_YET,
+	    .argument = "yes|no", .harmless = "yes",
+	    .help = "Refuse a peer about whom no responder answers." },
+	{ .name = "TIMEOUTocsp", .type = OPTION_SECONDS, SERVICE(timeout_busy), RANGE(1, YEAR),
+	    IGNORED("OCSP is not built yet"),
+	    .argument = "SECONDS", .help = "The seconds for a responder." },
+	{ .name = "PSKsecrets", .type = OPTION_PATH, SERVICE(cert), RANGE(1, 0), NOT_YET,
+	    .argument = "FILE", .help = "Keys shared beforehand." },
+	{ .name = "PSKidentity", .type = OPTION_TEXT, SERVICE(sni), NOT_YET,
+	    .argument = "NAME", .help = "The key to use in client mode." },
+	{ .name = "sessionCacheSize", .type = OPTION_COUNT, SERVICE(verify),
+	    RANGE(0, 1000000000), NOT_YET,
+	    .argument = "NUMBER", .harmless = "0", .help = "Sessions to keep." },
+	{ .name = "sessionCacheTimeout", .alias = "session", .type = OPTION_SECONDS,
+	    SERVICE(timeout_busy), RANGE(0, YEAR), NOT_YET,
+	    .argument = "SECONDS", .harmless = "0", .help = "How long to keep sessions." },
+	{ .name = "sessionResume", .type = OPTION_FLAG, SERVICE(delay), NOT_YET,
+	    .argument = "yes|no", .harmless = "no", .help = "Resume sessions." },
+	{ .name = "ticketKeySecret", .type = OPTION_TEXT, SERVICE(sni), NOT_YET,
+	    .argument = "HEX", .help = "The key of tickets." },
+	{ .name = "ticketMacSecret", .type = OPTION_TEXT, SERVICE(sni), NOT_YET,
+	    .argument = "HEX", .help = "The key of tickets." },
+
+	/* What sluss does not do. */
+
+	{ .name = "fips", .type = OPTION_FLAG, GLOBAL(syslog),
+	    REFUSED("this wolfSSL is not the validated module"),
+	    .argument = "yes|no", .harmless = "no", .help = "FIPS 140 mode." },
+	{ .name = "libwrap", .type = OPTION_FLAG, SERVICE(delay),
+	    REFUSED("TCP wrappers are not there: use allowFrom and denyFrom"),
+	    .argument = "yes|no", .harmless = "no", .help = "TCP wrappers." },
+	{ .name = "renegotiation", .type = OPTION_FLAG, SERVICE(delay),
+	    IGNORED("a peer that renegotiates is always refused"),
+	    .argument = "yes|no", .harmless = "no", .help = "Let peers renegotiate." },
+	{ .name = "compression", .type = OPTION_TEXT, GLOBAL(ident),
+	    IGNORED("TLS compression is never used: it gives secrets away"),
+	    .argument = "WAY", .help = "TLS compression." },
+	{ .name = "engine", .type = OPTION_TEXT, GLOBAL(ident), REFUSED(NO_ENGINES),
+	    .argument = "NAME", .harmless = "auto", .help = "An engine of OpenSSL." },
+	{ .name = "engineCtrl", .type = OPTION_TEXT, GLOBAL(ident), REFUSED(NO_ENGINES),
+	    .argument = "COMMAND", .help = "A command for an engine." },
+	{ .name = "engineDefault", .type = OPTION_TEXT, GLOBAL(ident), REFUSED(NO_ENGINES),
+	    .argument = "TASKS", .help = "What an engine is for." },
+	{ .name = "engineId", .type = OPTION_TEXT, SERVICE(sni), REFUSED(NO_ENGINES),
+	    .argument = "NAME", .help = "The engine of a key." },
+	{ .name = "engineNum", .type = OPTION_TEXT, SERVICE(sni), REFUSED(NO_ENGINES),
+	    .argument = "NUMBER", .help = "The engine of a key." },
+	{ .name = "CAengine", .type = OPTION_TEXT, SERVICE(sni), REFUSED(NO_ENGINES),
+	    .argument = "NAME", .help = "CAs of an engine." },
+	{ .name = "CAstore", .type = OPTION_TEXT, SERVICE(sni),
+	    REFUSED("wolfSSL has no such stores: use CAfile or CApath"),
+	    .argument = "URI", .help = "CAs of a store." },
+	{ .name = "provider", .type = OPTION_TEXT, GLOBAL(ident), REFUSED(NO_ENGINES),
+	    .argument = "NAME", .help = "A provider of OpenSSL." },
+	{ .name = "providerParameter", .type = OPTION_TEXT, GLOBAL(ident), REFUSED(NO_ENGINES),
+	    .argument = "PARAMETER", .help = "A provider's parameter." },
+	{ .name = "config", .type = OPTION_TEXT, SERVICE(sni),
+	    REFUSED("wolfSSL has no such commands: use sslVersionMin, ciphers, curves"),
+	    .argument = "COMMAND", .help = "A command for OpenSSL's configuration." },
+	{ .name = "RNDfile", .type = OPTION_TEXT, GLOBAL(ident), IGNORED(OWN_SEED),
+	    .argument = "FILE", .help = "Seed." },
+	{ .name = "RNDbytes", .type = OPTION_TEXT, GLOBAL(ident), IGNORED(OWN_SEED),
+	    .argument = "NUMBER", .help = "Seed." },
+	{ .name = "RNDoverwrite", .type = OPTION_FLAG, GLOBAL(syslog), IGNORED(OWN_SEED),
+	    .argument = "yes|no", .help = "Seed." },
+	{ .name = "EGD", .type = OPTION_TEXT, GLOBAL(ident), IGNORED(OWN_SEED),
+	    .argument = "SOCKET", .help = "Seed." },
+	{ .name = "stack", .type = OPTION_COUNT, SERVICE(verify), RANGE(0, 1000000000),
+	    IGNORED("no thread belongs to a connection"),
+	    .argument = "BYTES", .help = "The stack of threads." },
+	{ .name = "ident", .type = OPTION_TEXT, SERVICE(sni),
+	    REFUSED("RFC 1413 proves nothing: use certificates"),
+	    .argument = "USER", .help = "The user that RFC 1413 must name." },
+	{ .name = "sessiond", .type = OPTION_TEXT, SERVICE(sni),
+	    REFUSED("sessions are not shared through a server"),
+	    .argument = "ADDRESS", .help = "A cache of sessions elsewhere." },
+	{ .name = "transport", .type = OPTION_TEXT, SERVICE(sni),
+	    REFUSED("DTLS is not built: TCP only"),
+	    .argument = "tcp|udp", .harmless = "tcp", .help = "TCP or UDP." },
+	{ .name = "iconActive", .type = OPTION_TEXT, GLOBAL(ident),
+	    IGNORED("there are no icons here"), .argument = "FILE", .help = "An icon." },
+	{ .name = "iconError", .type = OPTION_TEXT, GLOBAL(ident),
+	    IGNORED("there are no icons here"), .argument = "FILE", .help = "An icon." },
+	{ .name = "iconIdle", .type = OPTION_TEXT, GLOBAL(ident),
+	    IGNORED("there are no icons here"), .argument = "FILE", .help = "An icon." },
+	{ .name = "taskbar", .type = OPTION_FLAG, GLOBAL(syslog),
+	    IGNORED("there is no task bar here"), .argument = "yes|no", .help = "An icon." },
+};
+/* clang-format on */
+
+const size_t option_count = sizeof(option_table) / sizeof(option_table[0]);
+
+_Static_assert(sizeof(option_table) / sizeof(option_table[0]) <= CONF_OPTIONS_MAX,
+    "CONF_OPTIONS_MAX is too small");
