@@ -96,9 +96,9 @@ add(const struct sockaddr *sa, socklen_t len)
 	memcpy(&list.items[list.n++].u, sa, len);
 }
 
-/* A listening socket on loopback, added to the addresses. */
+/* A socket bound to a port of loopback, added to the addresses. */
 static int
-add_listener(int backlog)
+add_bound(void)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET };
 	socklen_t len = sizeof(sin);
@@ -106,16 +106,27 @@ add_listener(int backlog)
 
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
-	ck_assert_int_eq(listen(fd, backlog), 0);
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
 	add((struct sockaddr *)&sin, len);
 	return fd;
 }
 
+/* A listening socket. */
+static int
+add_listener(int backlog)
+{
+	int fd = add_bound();
+
+	ck_assert_int_eq(listen(fd, backlog), 0);
+	return fd;
+}
+
+/* A port at which nobody listens: bound, so that no other program can get it, until this
+ * test's process ends. */
 static void
 add_refusing(void)
 {
-	close(add_listener(1));
+	add_bound();
 }
 
 /* An address for which connect() itself fails. */
