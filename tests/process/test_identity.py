@@ -3,6 +3,7 @@
 wire, in both modes and both versions, each with one line in the log that says who it was
 and which rule refused, before any backend is contacted; good ones pass."""
 
+import glob
 import os
 import re
 import socket
@@ -928,6 +929,99 @@ class Kinds(IdentityCase):
         pem = early.write(self.dir, "early")[0]
         server = self.gate("--peer", self.crt("client"), cert=pem)
         server.wait_log("LOG4.*not valid yet.*" + early.dates()[0])
+
+
+class Clock(IdentityCase):
+
+    def under(self, offset, *trust):
+        """sluss server in front of an echo, whose wall clock is set by the function that
+        comes back with it; the clock that timers go by is left alone."""
+        found = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+        if not found:
+            harness.skip("libfaketime is not installed")
+        path = self.path("clock")
+
+        def set_clock(offset):
+            with open(path + ".new", "w") as f:
+                f.write(offset + "\n")
+            os.rename(path + ".new", path)
+
+        set_clock(offset)
+        env = dict(os.environ, LD_PRELOAD=found[0], FAKETIME_TIMESTAMP_FILE=path,
+                   FAKETIME_NO_CACHE="1", DONT_FAKE_MONOTONIC="1",
+                   FAKETIME_DONT_FAKE_MONOTONIC="1", NO_FAKE_STAT="1")
+        server = self.own(Sluss("server", "--accept", "127.0.0.1:0", "--connect", "echo:",
+                                "--cert", self.pem("server"), *trust, env=env))
+        return server, set_clock
+
+    def opened(self, server, identity):
+        """A tunnel, known to work."""
+        wire = TlsWire(self.own(connect(server.port)), certs.context(self.dir, identity))
+        wire.handshake()
+        self.echoes(wire)
+        return wire
+
+    def echoes(self, wire):
+        wire.write(b"ping")
+        self.assertEqual(wire.read_exactly(4), b"ping")
+
+    def test_clock_jump(self):
+        """The wall clock jumps by hours: each handshake is judged by what it shows then, also
+        one that had begun before; open tunnels and those in the handshake stay."""
+        if harness.not_under_sanitizer():
+            return  # its library must be the first that is loaded
+        peer = make("peer", begins=now(hours=-2), ends=now(hours=2))
+        server, set_clock = self.under("+0", "--peer", peer.write(self.dir, "peer")[1],
+                                       "--timeoutidle", "900", "--timeoutbusy", "900")
+        opened = self.opened(server, peer)
+        for offset, says in (("+1h", None),
+                             ("+3h", "has expired: .*it expired on " + peer.dates()[1]),
+                             ("-1h", None),
+                             ("-3h", "not valid yet: .*it is valid from %s on" % peer.dates()[0]),
+                             ("+0", None)):
+            for label, version in VERSIONS:
+                with self.subTest("%s, %s" % (offset, label)):
+                    before = len(self.ends(server))
+                    begun = TlsWire(self.own(connect(server.port)),
+                                    certs.context(self.dir, peer, version=version))
+                    set_clock(offset)
+                    self.echoes(opened)
+                    got = self.attack_server(server, peer, version)
+                    line = self.one_end(server, before, says or ": closed; " + label)
+                    self.assertEqual(got, "open" if says is None else ALERTS[BAD_CERTIFICATE],
+                                     line)
+                    if says is None:
+                        begun.handshake()
+                        self.echoes(begun)
+                        begun.close_notify()
+                        begun.outcome()
+                        self.one_end(server, before + 1, ": closed; " + label)
+                    begun.close()
+                    wait_for(lambda: len(self.ends(server)) == before + 1 + (says is None),
+                             "the end of the one begun")
+        opened.close_notify()
+        opened.outcome()
+        self.assertEqual(server.stop(), 0)
+
+    def test_clock_set_back(self):
+        """The wall clock is set back by an hour: timers run out as before."""
+        if harness.not_under_sanitizer():
+            return
+        peer = make("peer")
+        server, set_clock = self.under("+1h", "--peer", peer.write(self.dir, "peer")[1],
+                                       "--timeoutidle", "2", "--timeoutbusy", "2",
+                                       "--timeoutdrain", "1")
+        silent = self.own(connect(server.port))
+        opened = self.opened(server, peer)
+        set_clock("+0")
+        self.assertEqual(opened.outcome()[0], b"")
+        self.assertEqual(outcome(silent)[0], b"")
+        server.ends(": TIMEOUTidle exceeded")
+        server.ends(": TIMEOUTbusy exceeded")
+        set_clock("+1h")
+        self.opened(server, peer)
+        set_clock("+0")
+        self.assertEqual(server.stop(), 0)
 
 
 if __name__ == "__main__":
