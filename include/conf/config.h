@@ -1,6 +1,7 @@
 #ifndef CONF_CONFIG_H_
 #define CONF_CONFIG_H_
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -10,7 +11,8 @@
 #include "net/sockopt.h"
 
 /*
- * The configuration: plain data, immutable once config_check() accepted it.
+ * The configuration: plain data, immutable once config_check() accepted it; refcounted, for
+ * tunnels keep the one that they began with.
  * Fields are set through the option table (conf/options.h) and nowhere else.
  */
 
@@ -168,6 +170,7 @@ struct conf_service {
 #define CONF_VERIFY_OFF 99u
 
 struct config {
+	atomic_uint refs;
 	struct conf_strings files;    /* read, in order; 0 is the main one; none: command line */
 	int debug;                    /* syslog level */
 	int facility;                 /* of syslog */
@@ -203,6 +206,9 @@ struct conf_service *config_add(struct config *, const char *name, struct errmsg
 
 /* A configuration with one service of the given name, all defaults strict. */
 struct config *config_new(const char *service, bool client, struct errmsg *);
+struct config *config_ref(struct config *);
+
+/* Gives a reference back; the last one frees. */
 void config_free(struct config *);
 
 /* Judges the whole: what is missing or contradicts.  The message says what to

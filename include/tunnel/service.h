@@ -15,16 +15,17 @@
  */
 struct service {
 	atomic_uint refs;
-	const struct conf_service *conf; /* lives as long as the program's configuration */
+	struct config *config;           /* a reference, for what conf and names point into */
+	const struct conf_service *conf;
 	struct tls_context *tls;
 	const char *const *names;        /* checkHost, or none */
 	size_t nnames;
 	atomic_bool stdio_taken;         /* our stdio is an end of one tunnel of it */
 };
 
-/* Turns the configuration into a service, reading its files.  Returns NULL with
- * the message filled. */
-struct service *service_new(const struct conf_service *, struct errmsg *);
+/* Turns a section of the configuration into a service, reading its files.  Returns NULL
+ * with the message filled. */
+struct service *service_new(struct config *, const struct conf_service *, struct errmsg *);
 struct service *service_ref(struct service *);
 void service_unref(struct service *);
 

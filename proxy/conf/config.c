@@ -27,6 +27,7 @@ config_empty(enum conf_profile profile, struct errmsg *why)
 		errmsg_set(why, "out of memory");
 		return NULL;
 	}
+	atomic_init(&config->refs, 1);
 	service_init(&config->defaults, profile);
 	config->facility = LOG_DAEMON;
 	if (options_defaults(profile, config, &config->defaults, why) == -1) {
@@ -73,10 +74,18 @@ config_new(const char *name, bool client, struct errmsg *why)
 	return config;
 }
 
+struct config *
+config_ref(struct config *config)
+{
+	atomic_fetch_add_explicit(&config->refs, 1, memory_order_relaxed);
+	return config;
+}
+
 void
 config_free(struct config *config)
 {
-	if (config == NULL)
+	if (config == NULL ||
+	    atomic_fetch_sub_explicit(&config->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	for (size_t i = 0; i < config->nservices; i++) {
 		options_release(OPTION_SERVICE, &config->services[i]);

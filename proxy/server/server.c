@@ -1,19 +1,17 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "net/sock.h"
 #include "net/stdio.h"
+#include "server/limits.h"
+#include "server/listeners.h"
 #include "server/server.h"
 #include "server/signals.h"
 #include "tls/library.h"
@@ -26,26 +24,12 @@
 #define STDOUT_TRIES 20
 #define STDOUT_WAIT_MS 100
 
-/* Descriptors that are no tunnel's: threads, listeners, log, libraries. */
-#define SPARE_FDS 200
-
-/* A hard limit may be a thousand million; tables of the kernel grow with what is used. */
-#define NOFILE_MAX 1048576
-
-/* Where a listener listens, and the file of a unix socket as we made it. */
-struct place {
-	struct addr addr;
-	dev_t dev;
-	ino_t ino;
-};
-
 struct server {
-	const struct config *conf;
+	struct config *conf;
+	const struct loader *loader;
 	struct service **services;
 	size_t nservices;
-	struct listener *listeners;
-	struct place *places; /* of the listeners */
-	size_t nlisteners;
+	struct listeners listeners;
 	struct pool *pool;
 	int signal_fd;
 	unsigned asked;       /* signals that asked for the end so far */
@@ -60,153 +44,18 @@ now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* Raises the limit on descriptors as far as allowed; returns what holds then. */
-static rlim_t
-raise_nofile(void)
-{
-	struct rlimit rl;
-
-	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
-		return 1024;
-	rl.rlim_cur = rl.rlim_max < NOFILE_MAX ? rl.rlim_max : NOFILE_MAX;
-	setrlimit(RLIMIT_NOFILE, &rl);
-	getrlimit(RLIMIT_NOFILE, &rl);
-	return rl.rlim_cur;
-}
-
-/* How many tunnels, two descriptors each, the limit allows, or what was asked for. */
-static int
-max_tunnels(const struct config *c, unsigned *max, struct errmsg *e)
-{
-	rlim_t fds = raise_nofile();
-	rlim_t can = fds > SPARE_FDS + 2 ? (fds - SPARE_FDS) / 2 : fds > 64 ? (fds - 62) / 2 : 1;
-
-	if (c->max_tunnels > can)
-		return errmsg_set(e, "--maxtunnels %u needs %llu open files but the limit is "
-		    "%llu; raise it (ulimit -n) or ask for at most %llu", c->max_tunnels,
-		    2ULL * c->max_tunnels + SPARE_FDS, (unsigned long long)fds,
-		    (unsigned long long)can);
-	*max = c->max_tunnels > 0 ? c->max_tunnels : (unsigned)can;
-	return 0;
-}
-
-/* The CPUs that this process may use. */
-static unsigned
-cpus(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) == -1)
-		return 1;
-	return (unsigned)CPU_COUNT(&set);
-}
-
 static int
 make_services(struct server *s, struct errmsg *e)
 {
-	const struct config *c = s->conf;
+	struct config *c = s->conf;
 
 	if ((s->services = calloc(c->nservices, sizeof(*s->services))) == NULL)
 		return errmsg_set(e, "out of memory");
 	for (; s->nservices < c->nservices; s->nservices++)
 		if ((s->services[s->nservices] =
-		    service_new(&c->services[s->nservices], e)) == NULL)
+		    service_new(c, &c->services[s->nservices], e)) == NULL)
 			return -1;
 	return 0;
-}
-
-static bool
-is_unix(const struct place *p)
-{
-	return p->addr.u.sa.sa_family == AF_UNIX;
-}
-
-static int
-add_listener(struct server *s, int fd, const struct addr *bound, struct service *service,
-    struct errmsg *e)
-{
-	struct listener *l;
-	struct place *p;
-	struct stat st;
-
-	l = realloc(s->listeners, (s->nlisteners + 1) * sizeof(*l));
-	if (l != NULL)
-		s->listeners = l;
-	p = realloc(s->places, (s->nlisteners + 1) * sizeof(*p));
-	if (p != NULL)
-		s->places = p;
-	if (l == NULL || p == NULL) {
-		close(fd);
-		return errmsg_set(e, "out of memory");
-	}
-	l[s->nlisteners] = (struct listener){ .fd = fd, .service = service };
-	p += s->nlisteners++;
-	*p = (struct place){ .addr = *bound };
-	if (is_unix(p) && stat(p->addr.u.un.sun_path, &st) == 0) {
-		p->dev = st.st_dev;
-		p->ino = st.st_ino;
-	}
-	return 0;
-}
-
-/* Every address that an accept line means. */
-static int
-listen_on(struct server *s, const struct addr_spec *spec, struct service *service,
-    struct errmsg *e)
-{
-	struct addr_list list = { 0 };
-	struct addr bound;
-	int fd, rc = 0;
-
-	if (spec->kind == ADDR_STDIO)
-		return 0;
-	if (spec->kind == ADDR_TCP && spec->host == NULL) {
-		fd = sock_listen_any(spec->port, &bound, e);
-		return fd == -1 ? -1 : add_listener(s, fd, &bound, service, e);
-	}
-	if (addr_resolve(spec, true, false, &list, e) == -1)
-		return -1;
-	for (size_t i = 0; i < list.n && rc == 0; i++) {
-		fd = sock_listen(&list.items[i], &bound, e);
-		rc = fd == -1 ? -1 : add_listener(s, fd, &bound, service, e);
-	}
-	addr_list_free(&list);
-	return rc;
-}
-
-static int
-open_listeners(struct server *s, struct errmsg *e)
-{
-	for (size_t i = 0; i < s->nservices; i++) {
-		const struct conf_service *c = s->services[i]->conf;
-
-		for (size_t k = 0; k < c->accept.n; k++)
-			if (listen_on(s, &c->accept.items[k], s->services[i], e) == -1)
-				return errmsg_prefix(e, "Binding service [%s] to %s failed",
-				    c->name, c->accept.items[k].text);
-	}
-	return 0;
-}
-
-/* Removes a unix socket's file, if it is still the one that we made. */
-static void
-remove_file(const struct place *p)
-{
-	struct stat st;
-
-	if (is_unix(p) && lstat(p->addr.u.un.sun_path, &st) == 0 &&
-	    st.st_dev == p->dev && st.st_ino == p->ino)
-		unlink(p->addr.u.un.sun_path);
-}
-
-static void
-close_listeners(struct server *s)
-{
-	for (size_t i = 0; i < s->nlisteners; i++) {
-		remove_file(&s->places[i]);
-		close(s->listeners[i].fd);
-	}
-	s->nlisteners = 0;
 }
 
 /* A service that connects to our stdio must find it there when the time comes. */
@@ -253,32 +102,22 @@ start(struct server *s, struct errmsg *e)
 	const struct config *c = s->conf;
 	unsigned max = 0;
 
-	if (max_tunnels(c, &max, e) == -1 || make_services(s, e) == -1 ||
-	    check_stdio(s, e) == -1 || open_listeners(s, e) == -1)
+	if (limits_max_tunnels(c, &max, e) == -1 || make_services(s, e) == -1 ||
+	    check_stdio(s, e) == -1 ||
+	    listeners_open(&s->listeners, s->services, s->nservices, e) == -1)
 		return -1;
-	s->pool = pool_new(c->accept_threads > 0 ? c->accept_threads : cpus(),
-	    c->worker_threads > 0 ? c->worker_threads : cpus(), max, e);
+	s->pool = pool_new(c->accept_threads > 0 ? c->accept_threads : limits_cpus(),
+	    c->worker_threads > 0 ? c->worker_threads : limits_cpus(), max, e);
 	if (s->pool == NULL)
 		return -1;
 	for (size_t i = 0; i < s->pool->naccept; i++)
-		if (acceptor_new(&s->pool->accept[i], s->listeners, s->nlisteners, e) == -1)
+		if (acceptor_new(&s->pool->accept[i], s->listeners.items, s->listeners.n, e) == -1)
 			return -1;
 	if (adopt_stdio(s, e) == -1)
 		return -1;
 	if (log_start() == -1)
 		return errmsg_set(e, "cannot start a thread: %s", strerror(errno));
 	return pool_start(s->pool, e);
-}
-
-static void
-announce(const struct server *s)
-{
-	char text[ADDR_TEXT];
-
-	for (size_t i = 0; i < s->nlisteners; i++)
-		log_line(LOG_NOTICE, "main", "Service [%s] (FD=%d) bound to %s",
-		    s->listeners[i].service->conf->name, s->listeners[i].fd,
-		    addr_text(&s->places[i].addr, text));
 }
 
 /* Waits for main's events, at most so long (-1: for ever), and counts the signals. */
@@ -321,7 +160,7 @@ stop_accepting(struct server *s)
 		acceptor_ask_pause(s->pool->accept[i].acceptor);
 	while (!all_paused(s->pool))
 		wait_event(s, 1000);
-	close_listeners(s);
+	listeners_close(&s->listeners);
 }
 
 static bool
@@ -399,7 +238,6 @@ finish(struct server *s)
 static void
 destroy(struct server *s)
 {
-	close_listeners(s);
 	if (s->pool != NULL)
 		for (size_t i = 0; i < s->pool->naccept; i++)
 			acceptor_free(s->pool->accept[i].acceptor);
@@ -407,16 +245,15 @@ destroy(struct server *s)
 	for (size_t i = 0; i < s->nservices; i++)
 		service_unref(s->services[i]);
 	free(s->services);
-	free(s->listeners);
-	free(s->places);
+	listeners_free(&s->listeners);
 	if (s->signal_fd != -1)
 		close(s->signal_fd);
 }
 
 int
-server_run(const struct config *conf, struct errmsg *e)
+server_run(struct config *conf, const struct loader *loader, struct errmsg *e)
 {
-	struct server s = { .conf = conf, .signal_fd = -1 };
+	struct server s = { .conf = conf, .loader = loader, .signal_fd = -1 };
 	int rc = -1;
 
 	log_level(conf->debug);
@@ -426,7 +263,7 @@ server_run(const struct config *conf, struct errmsg *e)
 		goto out;
 	if (start(&s, e) == -1)
 		goto out;
-	announce(&s);
+	listeners_announce(&s.listeners);
 	serve(&s);
 	drain(&s);
 	rc = finish(&s);

@@ -30,7 +30,7 @@ err:
 }
 
 struct service *
-service_new(const struct conf_service *c, struct errmsg *e)
+service_new(struct config *config, const struct conf_service *c, struct errmsg *e)
 {
 	struct service *s;
 	struct tls_policy policy = {
@@ -51,6 +51,7 @@ service_new(const struct conf_service *c, struct errmsg *e)
 		goto err1;
 	if ((s->tls = tls_context_new(&policy, e)) == NULL)
 		goto err2;
+	s->config = config_ref(config);
 	s->conf = c;
 	s->names = (const char *const *)c->checkhost.items;
 	s->nnames = c->checkhost.n;
@@ -82,5 +83,6 @@ service_unref(struct service *s)
 	if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	tls_context_unref(s->tls);
+	config_free(s->config);
 	free(s);
 }
