@@ -5,8 +5,19 @@
 
 #include "base/errmsg.h"
 #include "net/addr.h"
+#include "net/sockopt.h"
 
 /* Stream sockets, non-blocking and close-on-exec. */
+
+/* What a socket gets before it listens or connects; all zero: nothing but our defaults. */
+struct sock_setup {
+	const struct sockopt *opts;   /* those of side a (listening) or r (connecting) count */
+	size_t nopts;
+	const struct addr *sources;   /* connect from the first that is of the target's family */
+	size_t nsources;              /* 0: from any */
+	bool foreign;                 /* the source, or what it listens on, is no address of this
+	                                 machine (IP_TRANSPARENT) */
+};
 
 /*
  * Listens on an address; *bound is where it really listens (port 0 becomes the
@@ -14,20 +25,27 @@
  * nobody listens on is replaced, one in use is an error.  Returns the
  * descriptor, or -1 with the message filled.
  */
-int sock_listen(const struct addr *, struct addr *bound, struct errmsg *);
+int sock_listen(const struct addr *, const struct sock_setup *, struct addr *bound,
+    struct errmsg *);
 
 /* Every address of the machine at this port: IPv6 with IPv4, or IPv4 alone where
  * there is no IPv6.  As sock_listen(). */
-int sock_listen_any(const char *port, struct addr *bound, struct errmsg *);
+int sock_listen_any(const char *port, const struct sock_setup *, struct addr *bound,
+    struct errmsg *);
 
 /* Takes a connection; *peer is where it comes from (IPv4 as such on an IPv6 socket,
  * too).  Returns the descriptor, or
  * -1 with errno set (EAGAIN: none waits). */
 int sock_accept(int, struct addr *peer);
 
-/* Starts connecting.  Returns the descriptor, or -1 with errno set; *pending
- * says that the outcome comes later, as writability: see sock_outcome(). */
-int sock_connect(const struct addr *, bool *pending);
+/* Starts connecting; the socket is tuned (sock_tune) and set up.  Returns the descriptor, or -1 with
+ * errno set; *pending says that the outcome comes later, as writability: see sock_outcome(). */
+int sock_connect(const struct addr *, const struct sock_setup *, bool *pending);
+
+/* Where the peer of an accepted connection wanted to go: what it was before the kernel redirected it to us
+ * (SO_ORIGINAL_DST), else the socket's own address, where that is a foreign one (TPROXY).  Returns 0, or
+ * -1 with errno set: ELOOP, it wanted to come here. */
+int sock_destination(int, struct addr *);
 
 /* The outcome of a connection attempt: 0 connected, else the errno. */
 int sock_outcome(int);

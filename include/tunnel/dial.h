@@ -6,6 +6,7 @@
 
 #include "net/addr.h"
 #include "net/loop.h"
+#include "net/sock.h"
 
 /*
  * Connecting to one target's addresses: the next one is tried when one
@@ -27,6 +28,7 @@ struct dial_try {
 struct dial {
 	struct loop *loop;
 	struct addr_list addrs; /* owned */
+	const struct sock_setup *how;
 	size_t next;            /* the first not tried yet */
 	struct dial_try tries[DIAL_AT_ONCE];
 	uint64_t next_at;       /* when the next may start though others run */
@@ -38,9 +40,9 @@ struct dial {
 	int why;                /* errno of the last failure */
 };
 
-/* Takes over the addresses and starts.  wake(owner) is called when dial_result() changes. */
-void dial_start(struct dial *, struct loop *, struct addr_list *, unsigned limit_ms,
-    void (*wake)(void *), void *owner);
+/* Takes over the addresses and starts; how must last as long.  wake(owner) is called when dial_result() changes. */
+void dial_start(struct dial *, struct loop *, struct addr_list *,
+    const struct sock_setup *how, unsigned limit_ms, void (*wake)(void *), void *owner);
 
 /* A descriptor: connected, now the caller's, and everything else is cleaned up.  -1: still
  * trying (*why 0) or nothing left to try (*why the errno of the last failure). */

@@ -7,6 +7,7 @@
 
 #include "base/errmsg.h"
 #include "conf/config.h"
+#include "net/sock.h"
 #include "tls/context.h"
 
 /*
@@ -20,6 +21,9 @@ struct service {
 	struct tls_context *tls;
 	const char *const *names;        /* checkHost, or none */
 	size_t nnames;
+	struct addr_list sources;        /* what local means */
+	struct sock_setup setup;         /* of its sockets */
+	atomic_uint turns;               /* of its targets, with failover = rr */
 	atomic_bool stdio_taken;         /* our stdio is an end of one tunnel of it */
 };
 

@@ -43,7 +43,10 @@ struct step {
 struct opening {
 	struct opening *next_asker; /* in the lane: waits for a name */
 	struct tunnel *tunnel;
-	size_t target;              /* the connect line being tried */
+	struct addr peer;           /* who was accepted; len 0: our stdio */
+	unsigned turn;              /* with failover = rr: whose turn it is */
+	size_t tried;               /* connect lines that were tried before this one */
+	struct sock_setup setup;    /* of what we connect */
 	bool asking;
 	struct dial dial;
 	size_t thrown_away;         /* bytes that came after the handshake had failed */
@@ -78,11 +81,11 @@ struct tunnel {
 
 /*
  * Makes a tunnel that holds a slot of the pool: the accepted descriptor (and another one to
- * write to, or the same) become its own.  Its task is posted to the lane's loop.  Returns NULL when memory ran
+ * write to, or the same) become its own.  The peer is where it comes from, NULL for our stdio.  Its task is posted to the lane's loop.  Returns NULL when memory ran
  * out: the descriptors are then closed and the slot given back.
  */
 struct tunnel *tunnel_new(struct lane *, struct service *, int rfd, int wfd,
-    const char *from);
+    const struct addr *peer);
 
 /* The steps that open a tunnel, by mode; the last hands it over to a worker lane. */
 extern const struct step tunnel_open_server[];

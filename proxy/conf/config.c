@@ -261,6 +261,11 @@ check_names(const struct conf_service *s, struct errmsg *why)
 			    "name the server, and the socket %.128s gives no name: add "
 			    "e.g. --checkhost db.example.org",
 			    s->connect.items[i].text);
+	if (s->connect.n == 0 && s->profile == PROFILE_STRICT)
+		return errmsg_set(why,
+		    "checkHost is missing: with CAfile the certificate must name the "
+		    "server, and what connects says no name: add e.g. checkHost = "
+		    "db.example.org");
 	return 0;
 }
 

@@ -15,7 +15,12 @@
 /* The kernel cuts it to net.core.somaxconn. */
 #define BACKLOG 65535
 
+/* Of the kernel's headers linux/netfilter_ipv4.h and ip6_tables.h, which cannot be included
+ * beside netinet/in.h. */
+#define ORIGINAL_DST 80
+
 static const int on = 1;
+static const struct sock_setup plain = { 0 };
 
 /* Whether somebody answers on the unix socket of this name. */
 static bool
@@ -24,7 +29,7 @@ unix_is_live(const struct addr *a)
 	bool pending, live;
 	int fd;
 
-	fd = sock_connect(a, &pending);
+	fd = sock_connect(a, &plain, &pending);
 	/* A full backlog (EAGAIN) has an owner; only a refusal proves there is none. */
 	live = fd != -1 || errno != ECONNREFUSED;
 	if (fd != -1)
@@ -54,6 +59,15 @@ unix_clear(const struct addr *a, struct errmsg *e)
 	return 0;
 }
 
+/* Lets a socket have addresses that are none of this machine's; needs CAP_NET_ADMIN. */
+static int
+make_transparent(int fd, sa_family_t family)
+{
+	if (family == AF_INET6)
+		return setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof(on));
+	return setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on));
+}
+
 static int
 listen_failed(int fd, const struct addr *a, struct errmsg *e)
 {
@@ -67,7 +81,8 @@ listen_failed(int fd, const struct addr *a, struct errmsg *e)
 }
 
 int
-sock_listen(const struct addr *a, struct addr *bound, struct errmsg *e)
+sock_listen(const struct addr *a, const struct sock_setup *how, struct addr *bound,
+    struct errmsg *e)
 {
 	const int off = 0;
 	int fd, family = a->u.sa.sa_family;
@@ -81,6 +96,14 @@ sock_listen(const struct addr *a, struct addr *bound, struct errmsg *e)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	/* For TPROXY; behind a redirecting rule it works without. */
+	if (how->foreign)
+		make_transparent(fd, (sa_family_t)family);
+	if (sockopt_apply(fd, 'a', how->opts, how->nopts, e) == -1) {
+		close(fd);
+		errno = EINVAL;
+		return -1;
+	}
 	if (bind(fd, &a->u.sa, a->len) == -1 || listen(fd, BACKLOG) == -1)
 		return listen_failed(fd, a, e);
 	bound->len = sizeof(bound->u);
@@ -90,7 +113,8 @@ sock_listen(const struct addr *a, struct addr *bound, struct errmsg *e)
 }
 
 int
-sock_listen_any(const char *port, struct addr *bound, struct errmsg *e)
+sock_listen_any(const char *port, const struct sock_setup *how, struct addr *bound,
+    struct errmsg *e)
 {
 	char host6[] = "::", host4[] = "0.0.0.0";
 	struct addr_spec spec = { .kind = ADDR_TCP, .port = (char *)port };
@@ -102,7 +126,7 @@ sock_listen_any(const char *port, struct addr *bound, struct errmsg *e)
 		spec.text = spec.port;
 		if (addr_resolve(&spec, true, false, &list, e) != 0)
 			continue;
-		fd = list.n == 0 ? -1 : sock_listen(&list.items[0], bound, e);
+		fd = list.n == 0 ? -1 : sock_listen(&list.items[0], how, bound, e);
 		addr_list_free(&list);
 		if (fd == -1 && errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
 			break;
@@ -135,8 +159,37 @@ sock_accept(int fd, struct addr *peer)
 	return c;
 }
 
+static int
+bind_source(int fd, sa_family_t family, const struct sock_setup *how)
+{
+	for (size_t i = 0; i < how->nsources; i++) {
+		const struct addr *a = &how->sources[i];
+
+		if (a->u.sa.sa_family != family)
+			continue;
+		if (how->foreign && make_transparent(fd, family) == -1)
+			return -1;
+		/* The port is chosen when connecting, so that targets do not share the range. */
+		setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+		return bind(fd, &a->u.sa, a->len);
+	}
+	errno = EADDRNOTAVAIL;
+	return -1;
+}
+
+static int
+set_up(int fd, sa_family_t family, const struct sock_setup *how)
+{
+	struct errmsg e;
+
+	sock_tune(fd);
+	if (sockopt_apply(fd, 'r', how->opts, how->nopts, &e) == -1)
+		return -1;
+	return family == AF_UNIX || how->nsources == 0 ? 0 : bind_source(fd, family, how);
+}
+
 int
-sock_connect(const struct addr *a, bool *pending)
+sock_connect(const struct addr *a, const struct sock_setup *how, bool *pending)
 {
 	int fd, why;
 
@@ -144,15 +197,60 @@ sock_connect(const struct addr *a, bool *pending)
 	if (fd == -1)
 		return -1;
 	*pending = false;
+	if (set_up(fd, a->u.sa.sa_family, how) == -1)
+		goto err;
 	if (connect(fd, &a->u.sa, a->len) == 0)
 		return fd;
 	if (errno == EINPROGRESS || errno == EINTR) {
 		*pending = true;
 		return fd;
 	}
+err:
 	why = errno;
 	close(fd);
 	errno = why;
+	return -1;
+}
+
+/* Whether the address is one of this machine's: only such can be bound just so. */
+static bool
+is_ours(const struct addr *a)
+{
+	struct addr any_port = *a;
+	bool ours;
+	int fd;
+
+	if (a->u.sa.sa_family == AF_INET)
+		any_port.u.in.sin_port = 0;
+	else
+		any_port.u.in6.sin6_port = 0;
+	if ((fd = socket(a->u.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
+		return true;
+	ours = bind(fd, &any_port.u.sa, any_port.len) == 0;
+	close(fd);
+	return ours;
+}
+
+int
+sock_destination(int fd, struct addr *a)
+{
+	int redirected;
+
+	a->len = sizeof(a->u);
+	if (getsockname(fd, &a->u.sa, &a->len) == -1)
+		return -1;
+	if (a->u.sa.sa_family == AF_UNIX) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	unmap(a);
+	if (a->u.sa.sa_family == AF_INET)
+		redirected = getsockopt(fd, IPPROTO_IP, ORIGINAL_DST, &a->u.in, &a->len);
+	else
+		redirected = getsockopt(fd, IPPROTO_IPV6, ORIGINAL_DST, &a->u.in6, &a->len);
+	if (redirected == 0 || !is_ours(a))
+		return 0;
+	errno = ELOOP;
 	return -1;
 }
 

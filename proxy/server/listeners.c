@@ -50,13 +50,13 @@ listen_on(struct listeners *l, const struct addr_spec *spec, struct service *ser
 	if (spec->kind == ADDR_STDIO)
 		return 0;
 	if (spec->kind == ADDR_TCP && spec->host == NULL) {
-		fd = sock_listen_any(spec->port, &bound, e);
+		fd = sock_listen_any(spec->port, &service->setup, &bound, e);
 		return fd == -1 ? -1 : add_listener(l, fd, &bound, service, e);
 	}
 	if (addr_resolve(spec, true, false, &list, e) == -1)
 		return -1;
 	for (size_t i = 0; i < list.n && rc == 0; i++) {
-		fd = sock_listen(&list.items[i], &bound, e);
+		fd = sock_listen(&list.items[i], &service->setup, &bound, e);
 		rc = fd == -1 ? -1 : add_listener(l, fd, &bound, service, e);
 	}
 	addr_list_free(&list);

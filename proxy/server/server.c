@@ -88,7 +88,7 @@ adopt_stdio(struct server *s, struct errmsg *e)
 		if (stdio_take(&rfd, &wfd, e) == -1)
 			return -1;
 		pool_take_slot(s->pool);
-		if ((t = tunnel_new(lane, s->services[i], rfd, wfd, "stdio")) == NULL)
+		if ((t = tunnel_new(lane, s->services[i], rfd, wfd, NULL)) == NULL)
 			return errmsg_set(e, "cannot make the tunnel on stdio: %s",
 			    strerror(errno));
 		t->stdio = true;

@@ -108,12 +108,28 @@ unpark_arrived(struct inbox_msg *m, void *owner)
 		pace(a, strerror(errno));
 }
 
+/* What was accepted becomes a tunnel; it holds a slot. */
+static void
+take(struct acceptor *a, struct service *s, int fd, const struct addr *peer)
+{
+	const struct conf_sockopts *opts = &s->conf->sockopts;
+	char text[ADDR_TEXT];
+	struct errmsg e;
+
+	sock_tune(fd);
+	if (sockopt_apply(fd, 'l', opts->items, opts->n, &e) == -1)
+		log_line(LOG_WARNING, "main", "Service [%s] connection from %s: %s",
+		    s->conf->name, addr_text(peer, text), e.text);
+	if (tunnel_new(a->lane, s, fd, fd, peer) == NULL)
+		log_line(LOG_ERR, "main", "out of memory for a connection from %s",
+		    addr_text(peer, text));
+}
+
 /* Returns false when no more should be tried now. */
 static bool
 accept_one(struct acceptor *a, struct port *p)
 {
 	struct pool *pool = a->lane->pool;
-	char text[ADDR_TEXT];
 	struct addr peer;
 	int fd;
 
@@ -124,10 +140,7 @@ accept_one(struct acceptor *a, struct port *p)
 	fd = sock_accept(p->listener->fd, &peer);
 	if (fd != -1) {
 		a->pace = 0;
-		sock_tune(fd);
-		if (tunnel_new(a->lane, p->listener->service, fd, fd,
-		    addr_text(&peer, text)) == NULL)
-			log_line(LOG_ERR, "main", "out of memory for a connection from %s", text);
+		take(a, p->listener->service, fd, &peer);
 		return true;
 	}
 	fd = errno;

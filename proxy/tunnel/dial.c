@@ -74,7 +74,7 @@ try_next(struct dial *d, struct dial_try *t)
 	bool pending;
 
 	d->next_at = now + STAGGER_MS;
-	if ((t->fd = sock_connect(a, &pending)) == -1) {
+	if ((t->fd = sock_connect(a, d->how, &pending)) == -1) {
 		if (unix_is_full(d, a))
 			return;
 		d->why = errno;
@@ -139,10 +139,11 @@ dial_advance(struct dial *d)
 }
 
 void
-dial_start(struct dial *d, struct loop *l, struct addr_list *addrs, unsigned limit_ms,
-    void (*wake)(void *), void *owner)
+dial_start(struct dial *d, struct loop *l, struct addr_list *addrs,
+    const struct sock_setup *how, unsigned limit_ms, void (*wake)(void *), void *owner)
 {
-	*d = (struct dial){ .loop = l, .addrs = *addrs, .limit_ms = limit_ms };
+	*d = (struct dial){ .loop = l, .addrs = *addrs, .how = how,
+		.limit_ms = limit_ms };
 	*addrs = (struct addr_list){ 0 };
 	d->wake = wake;
 	d->owner = owner;

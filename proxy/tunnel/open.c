@@ -15,10 +15,50 @@
 /* The name that a connect line without a host means. */
 static const char *const localhost_name[] = { "localhost" };
 
+/* The connect line being tried; NULL where the target comes from elsewhere. */
 static const struct addr_spec *
 target_of(const struct tunnel *t)
 {
-	return &t->service->conf->connect.items[t->opening->target];
+	const struct conf_service *c = t->service->conf;
+	size_t first;
+
+	if (c->connect.n == 0)
+		return NULL;
+	first = c->failover == FAILOVER_RR ? t->opening->turn % c->connect.n : 0;
+	return &c->connect.items[(first + t->opening->tried) % c->connect.n];
+}
+
+static const char *
+target_text(const struct tunnel *t)
+{
+	const struct addr_spec *target = target_of(t);
+
+	return target != NULL ? target->text : "the client's destination";
+}
+
+/* With failover = rr a name's addresses take turns, too, each time its line comes first. */
+static void
+rotate(const struct tunnel *t, struct addr_list *list)
+{
+	const struct conf_service *c = t->service->conf;
+	size_t shift;
+
+	if (c->failover != FAILOVER_RR || list->n < 2 || c->connect.n == 0)
+		return;
+	for (shift = t->opening->turn / c->connect.n % list->n; shift > 0; shift--) {
+		struct addr first = list->items[0];
+
+		memmove(list->items, list->items + 1, (list->n - 1) * sizeof(first));
+		list->items[list->n - 1] = first;
+	}
+}
+
+static void
+begin_dial(struct tunnel *t, struct addr_list *list)
+{
+	rotate(t, list);
+	dial_start(&t->opening->dial, t->lane->loop, list, &t->opening->setup,
+	    t->service->conf->timeout_connect * 1000, tunnel_wake, t);
 }
 
 /* Connect */
@@ -38,7 +78,6 @@ connected_socket(struct tunnel *t, int fd, const struct addr *a)
 {
 	char text[ADDR_TEXT];
 
-	sock_tune(fd);
 	endpoint_plain(&t->up, fd, fd);
 	if (wire_join(&t->up.wire, t->lane->loop, tunnel_wake, t) == -1)
 		return tunnel_fail(t, REASON_NOMEM);
@@ -69,9 +108,10 @@ next_target(struct tunnel *t, enum reason why)
 {
 	struct opening *o = t->opening;
 
-	if (++o->target < t->service->conf->connect.n)
+	if (o->tried + 1 < t->service->conf->connect.n) {
+		o->tried++;
 		return STEP_GO;
-	o->target--;
+	}
 	return tunnel_fail(t, why);
 }
 
@@ -95,10 +135,9 @@ answer_arrived(struct inbox_msg *m, void *owner)
 	t = o->tunnel;
 	tunnel_limit(t, 0);
 	if (a->found) {
-		dial_start(&o->dial, lane->loop, &a->list,
-		    t->service->conf->timeout_connect * 1000, tunnel_wake, t);
+		begin_dial(t, &a->list);
 	} else {
-		errmsg_set(&o->why, "%s: %s", target_of(t)->text, a->why.text);
+		errmsg_set(&o->why, "%s: %s", target_text(t), a->why.text);
 		t->reason = REASON_RESOLVE;
 	}
 	resolve_answer_free(a);
@@ -121,13 +160,51 @@ ask_resolver(struct tunnel *t)
 	return STEP_WAIT;
 }
 
+/* With transparent = source the target sees the peer itself: its address is bound. */
+static void
+take_peers_address(struct opening *o)
+{
+	if (o->peer.u.sa.sa_family == AF_INET)
+		o->peer.u.in.sin_port = 0;
+	else if (o->peer.u.sa.sa_family == AF_INET6)
+		o->peer.u.in6.sin6_port = 0;
+	o->setup.sources = &o->peer;
+	o->setup.nsources = 1;
+	o->setup.foreign = true;
+}
+
+/* With transparent = destination the target is where the peer wanted to go. */
+static enum verdict
+connect_destination(struct tunnel *t)
+{
+	struct addr_list list = { .items = malloc(sizeof(*list.items)), .n = 1 };
+
+	if (list.items == NULL)
+		return tunnel_fail(t, REASON_NOMEM);
+	if (t->down.wire.rfd == -1 || sock_destination(t->down.wire.rfd, list.items) == -1) {
+		addr_list_free(&list);
+		errmsg_set(&t->opening->why, "the client's destination: %s", errno == ELOOP ?
+		    "this very port; a rule of the firewall must redirect to it (transparent = "
+		    "destination)" : strerror(errno));
+		return tunnel_fail(t, REASON_CONNECT);
+	}
+	begin_dial(t, &list);
+	return STEP_GO;
+}
+
 static enum verdict
 connect_begin(struct tunnel *t)
 {
-	const struct addr_spec *target = target_of(t);
+	const enum conf_transparent transparent = t->service->conf->transparent;
 	struct opening *o = t->opening;
 	struct addr_list list = { 0 };
+	const struct addr_spec *target;
 
+	if ((transparent & TRANSPARENT_SOURCE) != 0)
+		take_peers_address(o);
+	if ((transparent & TRANSPARENT_DESTINATION) != 0)
+		return connect_destination(t);
+	target = target_of(t);
 	if (target->kind == ADDR_STDIO)
 		return connect_stdio(t);
 	if (target->kind == ADDR_ECHO) {
@@ -136,8 +213,7 @@ connect_begin(struct tunnel *t)
 	}
 	switch (addr_resolve(target, false, true, &list, &o->why)) {
 	case 0:
-		dial_start(&o->dial, t->lane->loop, &list,
-		    t->service->conf->timeout_connect * 1000, tunnel_wake, t);
+		begin_dial(t, &list);
 		return STEP_GO;
 	case 1:
 		return ask_resolver(t);
@@ -176,14 +252,14 @@ run_connect(struct tunnel *t)
 	if (why == 0)
 		return STEP_WAIT;
 	dial_stop(&o->dial);
-	errmsg_set(&o->why, "%s: %s", target_of(t)->text, strerror(why));
+	errmsg_set(&o->why, "%s: %s", target_text(t), strerror(why));
 	return next_target(t, REASON_CONNECT);
 }
 
 static enum verdict
 late_connect(struct tunnel *t)
 {
-	errmsg_set(&t->opening->why, "%s: no answer from the resolver", target_of(t)->text);
+	errmsg_set(&t->opening->why, "%s: no answer from the resolver", target_text(t));
 	return tunnel_fail(t, REASON_BUSY_TIMEOUT);
 }
 
@@ -195,11 +271,12 @@ static struct tls_session *
 session_for(struct tunnel *t)
 {
 	const struct service *s = t->service;
-	struct addr_spec *target = &s->conf->connect.items[t->opening->target];
-	bool named = s->conf->cafile.n > 0 && target->kind == ADDR_TCP;
+	const struct addr_spec *target = target_of(t);
+	bool has_host = target != NULL && target->kind == ADDR_TCP;
+	bool named = s->conf->cafile.n > 0 && has_host;
 	const char *const *names = s->names;
 	size_t nnames = s->nnames;
-	const char *host = target->host != NULL ? target->host : localhost_name[0];
+	const char *host = has_host && target->host != NULL ? target->host : localhost_name[0];
 
 	if (!s->conf->client)
 		return tls_session_new(s->tls, NULL, s->names, s->nnames, &t->opening->why);
@@ -209,7 +286,7 @@ session_for(struct tunnel *t)
 		    localhost_name;
 		nnames = 1;
 	}
-	if (target->kind != ADDR_TCP)
+	if (!has_host)
 		host = s->nnames > 0 ? s->names[0] : NULL;
 	return tls_session_new(s->tls, host, names, nnames, &t->opening->why);
 }

@@ -29,6 +29,36 @@ err:
 	return NULL;
 }
 
+/* The addresses to connect from; the port is any. */
+static int
+find_sources(struct service *s, struct errmsg *e)
+{
+	char any[] = "0";
+	struct addr_spec spec = { .kind = ADDR_TCP, .host = s->conf->local, .port = any,
+		.text = s->conf->local };
+
+	if (s->conf->local == NULL)
+		return 0;
+	if (addr_resolve(&spec, true, false, &s->sources, e) != 0)
+		return errmsg_prefix(e, "local = %s", s->conf->local);
+	return 0;
+}
+
+static int
+set_up_sockets(struct service *s, struct errmsg *e)
+{
+	if (find_sources(s, e) == -1)
+		return -1;
+	s->setup = (struct sock_setup){
+		.opts = s->conf->sockopts.items,
+		.nopts = s->conf->sockopts.n,
+		.sources = s->sources.items,
+		.nsources = s->sources.n,
+		.foreign = (s->conf->transparent & TRANSPARENT_DESTINATION) != 0,
+	};
+	return 0;
+}
+
 struct service *
 service_new(struct config *config, const struct conf_service *c, struct errmsg *e)
 {
@@ -47,12 +77,14 @@ service_new(struct config *config, const struct conf_service *c, struct errmsg *
 		errmsg_set(e, "out of memory");
 		goto err0;
 	}
+	s->conf = c;
+	if (set_up_sockets(s, e) == -1)
+		goto err1;
 	if ((policy.trust = trust_of(c, e)) == NULL)
 		goto err1;
 	if ((s->tls = tls_context_new(&policy, e)) == NULL)
 		goto err2;
 	s->config = config_ref(config);
-	s->conf = c;
 	s->names = (const char *const *)c->checkhost.items;
 	s->nnames = c->checkhost.n;
 	atomic_init(&s->refs, 1);
@@ -65,6 +97,7 @@ service_new(struct config *config, const struct conf_service *c, struct errmsg *
 err2:
 	trust_free(policy.trust);
 err1:
+	addr_list_free(&s->sources);
 	free(s);
 err0:
 	return NULL;
@@ -83,6 +116,7 @@ service_unref(struct service *s)
 	if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	tls_context_unref(s->tls);
+	addr_list_free(&s->sources);
 	config_free(s->config);
 	free(s);
 }

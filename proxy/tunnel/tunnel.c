@@ -130,23 +130,31 @@ tunnel_fail(struct tunnel *t, enum reason why)
 }
 
 static struct opening *
-opening_new(struct tunnel *t)
+opening_new(struct tunnel *t, struct service *s, const struct addr *peer)
 {
 	struct opening *o;
 
-	if ((o = calloc(1, sizeof(*o))) != NULL)
-		o->tunnel = t;
+	if ((o = calloc(1, sizeof(*o))) == NULL)
+		return NULL;
+	o->tunnel = t;
+	o->turn = atomic_fetch_add_explicit(&s->turns, 1, memory_order_relaxed);
+	o->setup = s->setup;
+	if (peer != NULL)
+		o->peer = *peer;
 	return o;
 }
 
 struct tunnel *
-tunnel_new(struct lane *lane, struct service *s, int rfd, int wfd, const char *from)
+tunnel_new(struct lane *lane, struct service *s, int rfd, int wfd, const struct addr *peer)
 {
+	char text[ADDR_TEXT];
 	struct tunnel *t;
 
 	if ((t = calloc(1, sizeof(*t))) == NULL)
 		goto err0;
-	if ((t->opening = opening_new(t)) == NULL || (t->from = strdup(from)) == NULL)
+	if ((t->opening = opening_new(t, s, peer)) == NULL)
+		goto err1;
+	if ((t->from = strdup(peer != NULL ? addr_text(peer, text) : "stdio")) == NULL)
 		goto err1;
 	t->task.run = tunnel_run;
 	t->timer.due = tunnel_timer_due;

@@ -21,6 +21,7 @@
 
 static struct loop *loop;
 static struct dial dial;
+static struct sock_setup how; /* nothing but the defaults */
 static int woken;
 static char folder[64];
 
@@ -204,7 +205,7 @@ run(unsigned limit_ms, struct addr *addr, int *why)
 {
 	int fd, before;
 
-	dial_start(&dial, loop, &list, limit_ms, wake, &dial);
+	dial_start(&dial, loop, &list, &how, limit_ms, wake, &dial);
 	ck_assert_ptr_null(list.items);
 	for (;;) {
 		before = woken;
@@ -408,7 +409,7 @@ START_TEST(slow_first_address_can_win)
 	first = add_silent();
 	add_silent();
 	before = count_fds();
-	dial_start(&dial, loop, &list, 20000, wake, &dial);
+	dial_start(&dial, loop, &list, &how, 20000, wake, &dial);
 	ck_assert_int_eq(dial_result(&dial, &a, &why), -1);
 	for (int i = 0; i < 8; i++) {
 		turn(50);
@@ -479,7 +480,7 @@ START_TEST(only_so_many_at_once)
 		add_silent();
 	listener = add_listener(8);
 	before = count_fds();
-	dial_start(&dial, loop, &list, DIAL_AT_ONCE * STAGGER_MS, wake, &dial);
+	dial_start(&dial, loop, &list, &how, DIAL_AT_ONCE * STAGGER_MS, wake, &dial);
 	for (int i = 0; i < 1000 && fd == -1 && why == 0; i++) {
 		turn(20);
 		if (count_fds() - before > most)
@@ -501,7 +502,7 @@ START_TEST(stopped_midway)
 	add_silent();
 	add_silent();
 	before = count_fds();
-	dial_start(&dial, loop, &list, 20000, wake, &dial);
+	dial_start(&dial, loop, &list, &how, 20000, wake, &dial);
 	for (int i = 0; i < 6; i++) {
 		struct addr a;
 		int why;
@@ -581,7 +582,7 @@ START_TEST(unix_backlog_full_for_a_while)
 	begin();
 	listener = add_unix(true);
 	waiting = fill_unix();
-	dial_start(&dial, loop, &list, 20000, wake, &dial);
+	dial_start(&dial, loop, &list, &how, 20000, wake, &dial);
 	for (int i = 0; i < 5; i++) {
 		turn(30);
 		ck_assert_int_eq(dial_result(&dial, &a, &why), -1);
@@ -631,7 +632,7 @@ START_TEST(stopped_while_a_backlog_is_full)
 	begin();
 	add_unix(true);
 	fill_unix();
-	dial_start(&dial, loop, &list, 20000, wake, &dial);
+	dial_start(&dial, loop, &list, &how, 20000, wake, &dial);
 	turn(50);
 	dial_stop(&dial);
 	woken = 0;
