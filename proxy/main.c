@@ -1,10 +1,13 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/help.h"
 #include "cmd/keygen.h"
+#include "cmd/run.h"
 #include "cmd/serve.h"
 #include "conf/value.h"
 
@@ -20,26 +23,68 @@ static const struct {
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
 
+/* What stunnel says about itself, on stderr. */
+static const struct {
+	const char *name;
+	void (*print)(FILE *);
+} notes[] = {
+	{ "-help", help_file },
+	{ "-version", help_build },
+	{ "-sockets", help_sockets },
+	{ "-options", help_sslopts },
+};
+
+#define NNOTES (sizeof(notes) / sizeof(notes[0]))
+
+/* Whether a word is meant as a file's name and not as a command's. */
+static bool
+is_path(const char *word)
+{
+	return (word[0] != '-' && strpbrk(word, "./") != NULL) || access(word, F_OK) == 0;
+}
+
 static int
-run(int argc, char **argv)
+unknown(const char *word)
 {
 	const char *names[NCOMMANDS];
 	const char *nearest;
-	size_t i;
 
-	for (i = 0; i < NCOMMANDS; i++) {
-		if (strcmp(argv[0], commands[i].name) == 0)
-			return commands[i].run(argc, argv);
+	for (size_t i = 0; i < NCOMMANDS; i++)
 		names[i] = commands[i].name;
-	}
-	nearest = value_nearest(argv[0], names, NCOMMANDS);
+	nearest = value_nearest(word, names, NCOMMANDS);
 	if (nearest != NULL)
-		fprintf(stderr, "sluss: unknown command %s (did you mean %s?)\n", argv[0],
-		    nearest);
+		fprintf(stderr, "sluss: unknown command %s (did you mean %s?)\n", word, nearest);
 	else
 		fprintf(stderr,
-		    "sluss: unknown command %s: \"sluss --help\" lists them\n", argv[0]);
+		    "sluss: unknown command %s: \"sluss --help\" lists them\n", word);
 	return 1;
+}
+
+static int
+run_file(int argc, char **argv)
+{
+	if (argc > 1) {
+		fprintf(stderr, "sluss: stray argument \"%s\" behind the configuration %s\n",
+		    argv[1], argv[0]);
+		return 1;
+	}
+	return cmd_run_file(argv[0]);
+}
+
+static int
+run(int argc, char **argv)
+{
+	for (size_t i = 0; i < NCOMMANDS; i++)
+		if (strcmp(argv[0], commands[i].name) == 0)
+			return commands[i].run(argc, argv);
+	for (size_t i = 0; i < NNOTES; i++)
+		if (strcmp(argv[0], notes[i].name) == 0) {
+			notes[i].print(stderr);
+			return 0;
+		}
+	if (strcmp(argv[0], "-fd") == 0 && argc == 2)
+		return cmd_run_fd(argv[1]);
+	return is_path(argv[0]) ? run_file(argc, argv) : unknown(argv[0]);
 }
 
 static int
@@ -69,6 +114,20 @@ written(void)
 	return 1;
 }
 
+/* Without arguments the configuration is where it should be. */
+static int
+run_default_file(const char *called)
+{
+	const char *slash = strrchr(called, '/');
+	char *path = run_default(slash != NULL ? slash + 1 : called);
+
+	if (access(path, F_OK) == 0)
+		return cmd_run_file(path);
+	fprintf(stderr, "sluss: no command, and no configuration in %s\n\n", path);
+	help_overview(stderr);
+	return 1;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -76,10 +135,8 @@ main(int argc, char **argv)
 	int status;
 
 	fill_standard_fds();
-	if (argc < 2) {
-		help_overview(stderr);
-		return 1;
-	}
+	if (argc < 2)
+		return run_default_file(argc > 0 ? argv[0] : "sluss");
 	if (is_one_of(argv[1], "--version", "-V", "version")) {
 		help_version(stdout);
 		return written();

@@ -164,6 +164,7 @@ struct conf_service {
 	enum conf_log_id log_id;
 	char *setuid, *setgid;        /* owner of the unix sockets of accept */
 
+	struct conf_mark at;          /* its [name] */
 	struct conf_mark marks[CONF_OPTIONS_MAX];
 };
 

@@ -86,6 +86,8 @@ parse_two(const char *s, int *a, int *b)
 	return *s == '\0' || (number(&s, '\0', b) == 0 && *s == '\0') ? 0 : -1;
 }
 
+_Static_assert(sizeof(((struct sockopt *)0)->value.text) == IFNAMSIZ, "a device's name");
+
 static int
 parse_value(const char *s, enum kind kind, struct sockopt *o)
 {
@@ -115,7 +117,6 @@ parse_value(const char *s, enum kind kind, struct sockopt *o)
 		o->value.time = (struct timeval){ .tv_sec = a, .tv_usec = b };
 		return 0;
 	case DEVICE:
-		_Static_assert(sizeof(o->value.text) == IFNAMSIZ, "a device's name");
 		if (strlen(s) == 0 || strlen(s) >= IFNAMSIZ)
 			return -1;
 		strcpy(o->value.text, s);

@@ -1,0 +1,148 @@
+#include <syslog.h>
+
+#include "check_priv.h"
+
+bool
+judge_verifies(const struct conf_service *s)
+{
+	return !s->insecure &&
+	    (s->verify_chain || s->verify_peer || s->peer.n > 0 ||
+		(s->verify != CONF_VERIFY_OFF && s->verify >= 1) ||
+		(s->profile == PROFILE_STRICT && (s->cafile.n > 0 || s->capath.n > 0)));
+}
+
+bool
+judge_names(const struct conf_service *s)
+{
+	return s->checkhost.n > 0 || s->checkip.n > 0 || s->checkemail.n > 0;
+}
+
+/* The option that asks for CAfile or CApath, or NULL. */
+static const char *
+needs_cas(const struct conf_service *s)
+{
+	if (s->verify_chain)
+		return "verifyChain";
+	if (s->verify_peer)
+		return "verifyPeer";
+	return s->verify != CONF_VERIFY_OFF && s->verify >= 1 ? "verify" : NULL;
+}
+
+static void
+check_cert(struct judge *j)
+{
+	const struct conf_service *s = j->service;
+
+	if (s->cert != NULL || judge_says(j, "cert"))
+		return;
+	if (!s->client)
+		judge_section(j, LOG_ERR, "TLS server needs a certificate: make one with "
+		    "\"sluss keygen server --dns HOST\" and add cert = server.pem");
+	else if (s->key != NULL)
+		judge_option(j, LOG_ERR, "key", "there is no cert: add it, or leave key out");
+	else if (s->profile == PROFILE_STRICT && !s->insecure)
+		judge_section(j, LOG_ERR, "cert is missing, which profile = strict asks for: "
+		    "make it with \"sluss keygen client\" and add cert = client.pem");
+}
+
+static void
+check_insecure(struct judge *j)
+{
+	static const char *const others[] = { "verifyChain", "verifyPeer", "requireCert",
+		"verify", "peer", "checkHost", "checkIP", "checkEmail" };
+	const struct conf_service *s = j->service;
+	const bool said[] = { s->verify_chain, s->verify_peer, s->require_cert,
+		s->verify != CONF_VERIFY_OFF && s->verify >= 1, s->peer.n > 0,
+		s->checkhost.n > 0, s->checkip.n > 0, s->checkemail.n > 0 };
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (said[i])
+			judge_option(j, LOG_ERR, others[i], "insecure = yes contradicts it: leave "
+			    "one of them out");
+}
+
+static void
+check_peer(struct judge *j)
+{
+	const struct conf_service *s = j->service;
+	const char *asks = needs_cas(s);
+
+	if (asks != NULL && !judge_says(j, "CAfile") && !judge_says(j, "CApath"))
+		judge_option(j, LOG_ERR, asks, "CAfile and CApath are both missing: give the "
+		    "file or the folder of the certificates to trust");
+	if (s->profile == PROFILE_STRICT && !judge_verifies(s) && asks == NULL)
+		judge_section(j, LOG_ERR, "nothing says which %s may pass, which profile = strict "
+		    "asks for: add peer = %s.crt (its certificate) or CAfile = ca.crt (the CA "
+		    "that issued it)", s->client ? "server" : "client",
+		    s->client ? "server" : "client");
+}
+
+/* With a CA alone anyone whom it has issued for could be at the other end: the
+ * certificate must name the host, and a unix socket has none. */
+static void
+check_socket_names(struct judge *j)
+{
+	const struct conf_service *s = j->service;
+
+	if (s->profile != PROFILE_STRICT || !s->client || s->peer.n > 0 || judge_names(s) ||
+	    s->insecure || (s->cafile.n == 0 && s->capath.n == 0))
+		return;
+	for (size_t i = 0; i < s->connect.n; i++)
+		if (s->connect.items[i].kind == ADDR_UNIX) {
+			judge_option(j, LOG_ERR, "connect", "checkHost is missing: the certificate "
+			    "must name the server, and the path of a socket gives no name");
+			return;
+		}
+}
+
+static void
+check_names(struct judge *j)
+{
+	const struct conf_service *s = j->service;
+	const char *option = s->checkhost.n > 0 ? "checkHost" :
+	    s->checkip.n > 0			? "checkIP" :
+						  "checkEmail";
+
+	if (judge_names(s) && !judge_verifies(s))
+		judge_option(j, LOG_ERR, option, "a name proves nothing by itself: add "
+		    "verifyChain = yes or verifyPeer = yes, with CAfile");
+	else
+		check_socket_names(j);
+}
+
+static void
+check_redirect(struct judge *j)
+{
+	const struct conf_service *s = j->service;
+
+	if (s->redirect.n == 0)
+		return;
+	if (s->client)
+		judge_option(j, LOG_ERR, "redirect", "it is for servers, not with client = yes");
+	else if (!judge_verifies(s))
+		judge_option(j, LOG_ERR, "redirect", "nobody is ever redirected: add "
+		    "verifyChain = yes or verifyPeer = yes, with CAfile");
+}
+
+/* Several names on one port come with a later version. */
+static void
+check_sni(struct judge *j)
+{
+	if (j->service->sni != NULL && !j->service->client)
+		judge_option(j, LOG_ERR, "sni", "to choose a section by the name that a client "
+		    "asks for is not built yet");
+}
+
+void
+check_identity(struct judge *j)
+{
+	check_cert(j);
+	if (j->service->insecure)
+		check_insecure(j);
+	else {
+		check_peer(j);
+		check_names(j);
+	}
+	check_redirect(j);
+	check_sni(j);
+}
