@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -9,24 +8,27 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "log_priv.h"
 
-#define LINE_MAX_BYTES 2048
-#define QUEUE_BYTES (256 * 1024)
 #define STOP_WAIT_MS 2000
 
 static atomic_int level = LOG_NOTICE;
+static atomic_bool held;
 
-/* Lines that wait for the writer: a ring of whole lines, each ended by '\n'. */
+/* Those that log_open() made last: freed only when it is called again. */
+static const struct log_sinks *latest;
+
+/* Records that wait for the writer, or for log_open(). */
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t filled;
 	pthread_t thread;
 	bool running;
 	bool stopping;
-	size_t head, used;
 	unsigned long dropped;
-	char ring[QUEUE_BYTES];
+	struct log_sinks *sinks; /* the writer's while it runs; NULL: those for the start */
+	struct log_sinks *next;  /* what it is to go over to */
+	struct log_ring ring;
 } queue = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.filled = PTHREAD_COND_INITIALIZER,
@@ -44,110 +46,93 @@ log_wants(int at)
 	return at <= atomic_load_explicit(&level, memory_order_relaxed);
 }
 
-/* The stamp, the level and the id. */
-static size_t
-line_prefix(char *line, size_t cap, int at, const char *id)
+bool
+log_speaker_wants(const struct log_speaker *who, int at)
 {
-	struct tm tm;
-	time_t now = time(NULL);
-	int n;
-
-	localtime_r(&now, &tm);
-	n = snprintf(line, cap, "%04d.%02d.%02d %02d:%02d:%02d LOG%d[%s]: ",
-	    tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-	    tm.tm_sec, at, id);
-	return n < 0 ? 0 : (size_t)n < cap ? (size_t)n : cap - 1;
+	return who->level == -1 ? log_wants(at) : at <= who->level;
 }
 
-/* Control characters could forge lines or drive a terminal. */
-static void
-line_clean(char *line, size_t len)
+static struct log_sinks *
+sinks(void)
 {
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			line[i] = '.';
-}
-
-/* Waits for room when stderr is non-blocking; another failure loses the rest. */
-static void
-write_all(const char *p, size_t n)
-{
-	ssize_t w;
-
-	while (n > 0) {
-		w = write(STDERR_FILENO, p, n);
-		if (w >= 0) {
-			p += w;
-			n -= (size_t)w;
-		} else if (errno == EAGAIN) {
-			struct pollfd pfd = { .fd = STDERR_FILENO, .events = POLLOUT };
-			poll(&pfd, 1, 1000);
-		} else if (errno != EINTR) {
-			return;
-		}
-	}
+	if (queue.sinks == NULL)
+		queue.sinks = log_sinks_first();
+	return queue.sinks;
 }
 
 /* Called with the lock held. */
 static void
-queue_put(const char *line, size_t len)
+queue_put(const struct log_record *r)
 {
-	size_t tail, first;
-
-	if (len > QUEUE_BYTES - queue.used) {
+	if (log_ring_put(&queue.ring, r))
+		pthread_cond_signal(&queue.filled);
+	else
 		queue.dropped++;
-		return;
-	}
-	tail = (queue.head + queue.used) % QUEUE_BYTES;
-	first = len < QUEUE_BYTES - tail ? len : QUEUE_BYTES - tail;
-	memcpy(queue.ring + tail, line, first);
-	memcpy(queue.ring, line + first, len - first);
-	queue.used += len;
-	pthread_cond_signal(&queue.filled);
 }
 
 /* Called with the lock held: says how much was lost, once there is room. */
 static void
 queue_report_dropped(void)
 {
-	char line[160];
+	char text[96];
+	struct log_record r = { .level = LOG_WARNING, .id = "main", .service = "", .text = text };
 	unsigned long n = queue.dropped;
-	size_t len;
 
-	if (n == 0 || queue.used > QUEUE_BYTES / 2)
+	if (n == 0 || queue.ring.used > LOG_RING_BYTES / 2)
 		return;
-	len = line_prefix(line, sizeof(line), LOG_WARNING, "main");
-	len += (size_t)snprintf(line + len, sizeof(line) - len,
-	    "%lu log lines dropped: stderr did not take them in time\n", n);
+	snprintf(text, sizeof(text), "%lu log lines dropped: nobody took them in time", n);
+	clock_gettime(CLOCK_REALTIME, &r.at);
 	queue.dropped = 0;
-	queue_put(line, len);
+	queue_put(&r);
+}
+
+/* Goes over to new sinks, in the thread that writes; called with the lock held. */
+static void
+queue_switch(void)
+{
+	struct log_sinks *old = sinks();
+
+	queue.sinks = queue.next;
+	queue.next = NULL;
+	pthread_mutex_unlock(&queue.lock);
+	log_sinks_free(old);
+	pthread_mutex_lock(&queue.lock);
+}
+
+/* Writes without the lock, so that whoever logs meanwhile need not wait. */
+static void
+queue_write(const struct log_record *r)
+{
+	struct log_sinks *to = sinks();
+	bool last = queue.ring.used == 0;
+
+	pthread_mutex_unlock(&queue.lock);
+	log_sinks_put(to, r);
+	/* Many lines at once, but none waits for others to come. */
+	if (last)
+		log_sinks_flush(to);
+	pthread_mutex_lock(&queue.lock);
 }
 
 static void *
 queue_writer(void *arg)
 {
-	char chunk[16384];
-	size_t n;
+	char space[LOG_SPACE_BYTES];
+	struct log_record r;
 
 	(void)arg;
 	pthread_mutex_lock(&queue.lock);
 	for (;;) {
-		while (queue.used == 0 && !queue.stopping)
+		while (queue.ring.used == 0 && queue.next == NULL && !queue.stopping)
 			pthread_cond_wait(&queue.filled, &queue.lock);
-		if (queue.used == 0)
+		if (queue.next != NULL)
+			queue_switch();
+		if (log_ring_take(&queue.ring, &r, space)) {
+			queue_report_dropped();
+			queue_write(&r);
+		} else if (queue.stopping) {
 			break;
-		n = queue.used;
-		if (n > QUEUE_BYTES - queue.head)
-			n = QUEUE_BYTES - queue.head;
-		if (n > sizeof(chunk))
-			n = sizeof(chunk);
-		memcpy(chunk, queue.ring + queue.head, n);
-		queue.head = (queue.head + n) % QUEUE_BYTES;
-		queue.used -= n;
-		queue_report_dropped();
-		pthread_mutex_unlock(&queue.lock);
-		write_all(chunk, n);
-		pthread_mutex_lock(&queue.lock);
+		}
 	}
 	/* Nothing is left; the next line is written by its own caller. */
 	queue.running = false;
@@ -195,30 +180,127 @@ log_stop(void)
 	pthread_timedjoin_np(queue.thread, NULL, &until);
 }
 
+/* Writes what is held to the sinks, or to stderr for who waits at the start; with the lock. */
+static void
+queue_release(bool to_sinks)
+{
+	char space[LOG_SPACE_BYTES], line[LOG_LINE_BYTES];
+	struct log_record r;
+	bool torn;
+
+	atomic_store(&held, false);
+	while (log_ring_take(&queue.ring, &r, space)) {
+		if (!log_wants(r.level))
+			continue;
+		if (to_sinks)
+			log_sinks_put(sinks(), &r);
+		else
+			log_write(STDERR_FILENO, line, log_text_held(&r, line), &torn);
+	}
+	log_sinks_flush(sinks());
+}
+
+void
+log_hold(void)
+{
+	pthread_mutex_lock(&queue.lock);
+	atomic_store(&held, !queue.running);
+	pthread_mutex_unlock(&queue.lock);
+}
+
+void
+log_give_up(void)
+{
+	pthread_mutex_lock(&queue.lock);
+	if (atomic_load(&held))
+		queue_release(false);
+	pthread_mutex_unlock(&queue.lock);
+}
+
+/* The writer goes over when it comes to it: it may be inside a write(). */
+static void
+log_adopt(struct log_sinks *new)
+{
+	struct log_sinks *unused;
+
+	tzset();
+	latest = new;
+	pthread_mutex_lock(&queue.lock);
+	unused = queue.next;
+	queue.next = new;
+	pthread_cond_signal(&queue.filled);
+	if (!queue.running)
+		queue_switch();
+	if (atomic_load(&held))
+		queue_release(true);
+	pthread_mutex_unlock(&queue.lock);
+	if (unused != NULL)
+		log_sinks_free(unused);
+}
+
+int
+log_open(const struct log_config *c, struct errmsg *e)
+{
+	struct log_sinks *new = log_sinks_new(c, e);
+
+	if (new == NULL)
+		return -1;
+	log_adopt(new);
+	return 0;
+}
+
+int
+log_reopen(struct errmsg *e)
+{
+	struct log_sinks *new = log_sinks_again(latest != NULL ? latest : log_sinks_first(), e);
+
+	if (new == NULL)
+		return -1;
+	log_adopt(new);
+	return 0;
+}
+
+static void
+queue_say(int at, const struct log_speaker *who, const char *fmt, va_list ap)
+{
+	char text[LOG_LINE_BYTES + 1];
+	struct log_record r = { .level = at, .id = who->id, .text = text,
+	    .service = who->service != NULL ? who->service : "" };
+
+	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
+		return;
+	clock_gettime(CLOCK_REALTIME, &r.at);
+	pthread_mutex_lock(&queue.lock);
+	if (queue.running || atomic_load(&held)) {
+		queue_put(&r);
+	} else {
+		log_sinks_put(sinks(), &r);
+		log_sinks_flush(sinks());
+	}
+	pthread_mutex_unlock(&queue.lock);
+}
+
+void
+log_say(const struct log_speaker *who, int at, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!log_speaker_wants(who, at) && !atomic_load(&held))
+		return;
+	va_start(ap, fmt);
+	queue_say(at, who, fmt, ap);
+	va_end(ap);
+}
+
 void
 log_line(int at, const char *id, const char *fmt, ...)
 {
-	char line[LINE_MAX_BYTES + 1];
+	struct log_speaker who = { .id = id, .level = -1 };
 	va_list ap;
-	size_t len;
-	int n;
 
-	if (!log_wants(at))
+	if (!log_wants(at) && !atomic_load(&held))
 		return;
-	len = line_prefix(line, sizeof(line), at, id);
 	va_start(ap, fmt);
-	n = vsnprintf(line + len, sizeof(line) - len, fmt, ap);
+	queue_say(at, &who, fmt, ap);
 	va_end(ap);
-	if (n > 0)
-		len += (size_t)n;
-	if (len > LINE_MAX_BYTES - 1)
-		len = LINE_MAX_BYTES - 1;
-	line_clean(line, len);
-	line[len++] = '\n';
-	pthread_mutex_lock(&queue.lock);
-	if (queue.running)
-		queue_put(line, len);
-	else
-		write_all(line, len);
-	pthread_mutex_unlock(&queue.lock);
 }
