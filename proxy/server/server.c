@@ -12,6 +12,7 @@
 #include "net/stdio.h"
 #include "server/limits.h"
 #include "server/listeners.h"
+#include "server/logging.h"
 #include "server/server.h"
 #include "server/signals.h"
 #include "tls/library.h"
@@ -114,6 +115,8 @@ start(struct server *s, struct errmsg *e)
 		if (acceptor_new(&s->pool->accept[i], s->listeners.items, s->listeners.n, e) == -1)
 			return -1;
 	if (adopt_stdio(s, e) == -1)
+		return -1;
+	if (logging_open(c, e) == -1)
 		return -1;
 	if (log_start() == -1)
 		return errmsg_set(e, "cannot start a thread: %s", strerror(errno));
@@ -259,6 +262,7 @@ server_run(struct config *conf, const struct loader *loader, struct errmsg *e)
 	log_level(conf->debug);
 	if (tls_library_start(e) == -1)
 		return -1;
+	log_hold();
 	if ((s.signal_fd = signals_open(e)) == -1)
 		goto out;
 	if (start(&s, e) == -1)
@@ -268,6 +272,7 @@ server_run(struct config *conf, const struct loader *loader, struct errmsg *e)
 	drain(&s);
 	rc = finish(&s);
 out:
+	log_give_up();
 	log_stop();
 	destroy(&s);
 	tls_library_stop();
