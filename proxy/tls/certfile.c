@@ -1,10 +1,10 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "tls/certfile_priv.h"
 #include "tls/pem_priv.h"
 #include "tls/x509_priv.h"
@@ -39,7 +39,7 @@ explain_open(const char *file, int error, struct errmsg *e)
 static int
 open_plain(const char *file, struct stat *st, struct errmsg *e)
 {
-	int fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	int fd = file_open(file);
 
 	if (fd == -1)
 		return explain_open(file, errno, e);

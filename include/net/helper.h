@@ -1,0 +1,120 @@
+#ifndef NET_HELPER_H_
+#define NET_HELPER_H_
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/errmsg.h"
+#include "net/addr.h"
+#include "net/sock.h"
+
+/*
+ * The helper process: forked before any thread, it starts the programs of exec, and
+ * where privileges are given up or a chroot is used, it keeps them to open what the
+ * configuration names: files, folders, addresses to listen on, and nothing else.
+ * It dies with the process that started it.  When it has died first, everything that is
+ * asked of it fails (EPIPE), and nothing else happens.
+ */
+struct helper;
+
+/*
+ * What it may do; copied.  The functions run in the helper (drop in the child that
+ * becomes a program), which has the caller's memory as it was at the fork.  NULL means
+ * never.
+ */
+struct helper_policy {
+	void *arg;
+	bool (*may_open)(void *arg, const char *path);
+	bool (*may_list)(void *arg, const char *path);
+	/* What a socket gets that listens there; NULL: it must not. */
+	const struct sock_setup *(*may_listen)(void *arg, const struct addr *);
+	/* Reads the configuration anew, so that the three above know what it names now.
+	 * On -1 all stays as it was. */
+	int (*renew)(void *arg, struct errmsg *);
+	/* Gives up the privileges that a program must not have; NULL: there are none. */
+	int (*drop)(void *arg, struct errmsg *);
+	uid_t owner;    /* of the terminals of programs; (uid_t)-1: the helper's user */
+	bool stderr_is_peer; /* a program's stderr goes where its stdout goes, not to our own */
+};
+
+/*
+ * Starts it.  Call when no thread runs yet, before privileges are given up and before
+ * the limit on descriptors is raised: programs get the one that holds now.  No
+ * descriptor goes with it but 2, where programs may write there.  Returns NULL with the
+ * message filled.
+ */
+struct helper *helper_start(const struct helper_policy *, struct errmsg *);
+
+/* Has it end (its programs go on) and frees the object; no thread uses it any more. */
+void helper_stop(struct helper *);
+
+pid_t helper_pid(const struct helper *);
+
+/*
+ * Files and addresses.  These wait for the answer: main asks, never a lane.  An answer
+ * that does not come is EPIPE; what the policy does not allow is EPERM.
+ */
+
+/* As file_open() and file_names() (base/file.h).  Plain files only are opened. */
+int helper_open(struct helper *, const char *path);
+int helper_names(struct helper *, const char *path, char ***names, size_t *n);
+
+/* As sock_listen(), set up as the policy says: the descriptor, or -1 with the message filled
+ * and errno set. */
+int helper_listen(struct helper *, const struct addr *, struct addr *bound, struct errmsg *);
+
+/* Has it call policy.renew.  Returns 0, or -1 with the message filled. */
+int helper_renew(struct helper *, struct errmsg *);
+
+/*
+ * Programs.  Nothing waits: a program is asked for, and its own descriptor, to be watched
+ * by the asker's loop, tells what becomes of it.
+ */
+struct helper_program {
+	const char *path;
+	const char *const *argv; /* NULL behind the last */
+	const char *const *env;  /* NAME=VALUE, NULL behind the last: replace or add to what the
+	                            helper itself has */
+	bool pty;                /* a terminal of its own is its stdin, stdout and stderr */
+};
+
+/*
+ * Asks for a program to be started.  fd becomes its stdin and stdout (stays the
+ * caller's, who closes it; -1 with pty).  It gets a session of its own, default signals,
+ * an empty mask, the limit on descriptors that held when the helper was started, and no
+ * other descriptor.
+ * Returns the descriptor that tells; or -1 with errno set: EAGAIN, the helper is busy,
+ * ask again a little later; E2BIG, arguments and environment are too long; EPIPE, the
+ * helper is gone. Any thread.
+ */
+int helper_spawn(struct helper *, const struct helper_program *, int fd);
+
+enum helper_event {
+	HELPER_SILENT,  /* nothing new: watch on */
+	HELPER_STARTED, /* it runs: pid, with pty its terminal */
+	HELPER_FAILED,  /* it could not be started: why; nothing follows */
+	HELPER_EXITED,  /* it ended: status; nothing follows */
+	HELPER_GONE,    /* the helper has died: nothing is known of the program any more */
+};
+
+struct helper_news {
+	enum helper_event event;
+	pid_t pid;
+	int pty;            /* the terminal's master, non-blocking, the caller's; or -1 */
+	int status;         /* as waitpid() gives it */
+	struct errmsg why;
+};
+
+/* Reads the next that a program's descriptor tells, without waiting. */
+enum helper_event helper_next(int, struct helper_news *);
+
+/* Sends SIGHUP to the program's session.  Its descriptor may then be closed: the helper
+ * reaps it all the same. */
+void helper_hangup(int);
+
+/* "exited with status 1", "was ended by signal 9 (Killed)" into a buffer; returns it. */
+const char *helper_status_text(int status, char *, size_t);
+
+#endif
