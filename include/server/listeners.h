@@ -1,40 +1,52 @@
 #ifndef SERVER_LISTENERS_H_
 #define SERVER_LISTENERS_H_
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
 
 #include "base/errmsg.h"
 #include "net/addr.h"
-#include "tunnel/acceptor.h"
+#include "tunnel/listening.h"
 #include "tunnel/service.h"
 
-/* Where one listener listens, and the file of a unix socket as we made it. */
+/* Where one socket listens. */
 struct place {
-	struct addr addr;
-	dev_t dev;
+	int fd;
+	struct service *service; /* of the same owner as the table */
+	struct addr addr;        /* really: port 0 became another */
+	char wanted[ADDR_TEXT];  /* as asked for: "127.0.0.1:0", "*:443", "unix:/path" */
+	dev_t dev;               /* the file of a unix socket as we made it */
 	ino_t ino;
+	bool shared;             /* while two tables have it: the one that is and the next */
 };
 
-/* The places where we listen: zero first.  The acceptors see items alone. */
+/* The places where we listen: zero first. */
 struct listeners {
-	struct listener *items;
-	struct place *places; /* of the items */
+	struct place *items;
 	size_t n;
 };
 
-/* Opens every place that the services' accept lines mean.  Returns 0, or -1 with the message filled;
- * what was opened is to be closed in both cases. */
-int listeners_open(struct listeners *, struct service *const *, size_t nservices,
-    struct errmsg *);
+/*
+ * Opens every place that the services' accept lines mean. A socket of the table now that
+ * listens there already is shared, not opened: no connection is refused while one table
+ * follows the other.  Returns 0, or -1 with the message filled and next empty.  Afterwards
+ * one of the two ends: next by listeners_abandon(), or now by listeners_replace().
+ */
+int listeners_open(struct listeners *next, struct listeners *now,
+    struct service *const *, size_t nservices, struct errmsg *);
+void listeners_abandon(struct listeners *next, struct listeners *now);
 
-/* Says in the log where each listens. */
+/* Closes what next does not share, and moves next to now. */
+void listeners_replace(struct listeners *now, struct listeners *next);
+
+/* The same for the acceptors.  Returns NULL when memory ran out. */
+struct listening *listeners_view(const struct listeners *);
+
+/* Says in the log where those listen that are not shared. */
 void listeners_announce(const struct listeners *);
 
-/* Closes them all; the files of unix sockets that are still ours go. */
+/* Closes them all and frees the table; the files of unix sockets that are still ours go. */
 void listeners_close(struct listeners *);
-
-/* Closes, and frees the table. */
-void listeners_free(struct listeners *);
 
 #endif

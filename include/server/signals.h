@@ -4,8 +4,8 @@
 #include "base/errmsg.h"
 
 /*
- * SIGTERM, SIGINT and SIGQUIT as a descriptor that becomes readable; one that was
- * ignored when the program started stays ignored.  SIGPIPE is ignored.  Call before any
+ * SIGTERM, SIGINT, SIGQUIT and SIGHUP as a descriptor that becomes readable; one of the
+ * first three that was ignored when the program started stays ignored.  SIGPIPE is ignored.  Call before any
  * thread exists.  Returns the descriptor, or -1 with the message filled.
  */
 int signals_open(struct errmsg *);

@@ -2,16 +2,9 @@
 #define TUNNEL_ACCEPTOR_H_
 
 #include <stdbool.h>
-#include <stddef.h>
 
+#include "tunnel/listening.h"
 #include "tunnel/pool.h"
-#include "tunnel/service.h"
-
-/* A listening socket, shared by all acceptors. */
-struct listener {
-	int fd;
-	struct service *service;
-};
 
 /*
  * The accepting part of an accept lane.  Every listener is in every lane's
@@ -20,18 +13,26 @@ struct listener {
  */
 struct acceptor;
 
-/* Makes the lane's acceptor, listening; before the lane runs.  The listeners must outlive it.
- * Returns -1 with the message filled. */
-int acceptor_new(struct lane *, struct listener *, size_t, struct errmsg *);
+/* Makes the lane's acceptor, listening there; before the lane runs.  Returns -1 with the
+ * message filled. */
+int acceptor_new(struct lane *, struct listening *, struct errmsg *);
 void acceptor_free(struct acceptor *);
 
-/* Stops listening for good; the lane's thread only. */
-void acceptor_pause(struct acceptor *);
+/* Stops listening; the lane's thread only. */
+void acceptor_stop(struct acceptor *);
 
-/* Asks the acceptor of a running lane to stop listening; main is woken when it has, and
- * acceptor_paused() then says so.  The listeners may be closed once all are. */
-void acceptor_ask_pause(struct acceptor *);
-bool acceptor_paused(const struct acceptor *);
+/*
+ * How main moves the acceptor of a running lane to other listeners: it prepares, which can
+ * fail (-1 with the message filled) and can be forgotten, then moves, which cannot. Moved with
+ * nothing prepared, the acceptor listens nowhere.  Main is woken when it has moved, and
+ * acceptor_moved() then says so.  A descriptor that the new set lacks may be
+ * closed once all acceptors have moved: one that another lane still watches would live on
+ * and swallow connections.
+ */
+int acceptor_prepare(struct acceptor *, struct listening *, struct errmsg *);
+void acceptor_forget(struct acceptor *);
+void acceptor_move(struct acceptor *);
+bool acceptor_moved(const struct acceptor *);
 
 /* Wakes an acceptor that waits for a slot; false if it does not.  Any thread. */
 bool acceptor_unpark(struct acceptor *);

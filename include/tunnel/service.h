@@ -24,7 +24,6 @@ struct service {
 	struct addr_list sources;        /* what local means */
 	struct sock_setup setup;         /* of its sockets */
 	atomic_uint turns;               /* of its targets, with failover = rr */
-	atomic_bool stdio_taken;         /* our stdio is an end of one tunnel of it */
 };
 
 /* Turns a section of the configuration into a service, reading its files.  Returns NULL

@@ -1,5 +1,6 @@
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -12,70 +13,197 @@ is_unix(const struct place *p)
 	return p->addr.u.sa.sa_family == AF_UNIX;
 }
 
-static int
-add_listener(struct listeners *l, int fd, const struct addr *bound, struct service *service,
-    struct errmsg *e)
+/* Whether the socket's file is still the one that we made. */
+static bool
+has_file(const struct place *p)
 {
-	struct listener *items;
-	struct place *places;
 	struct stat st;
 
-	if ((items = reallocarray(l->items, l->n + 1, sizeof(*items))) != NULL)
-		l->items = items;
-	if ((places = reallocarray(l->places, l->n + 1, sizeof(*places))) != NULL)
-		l->places = places;
-	if (items == NULL || places == NULL) {
-		close(fd);
+	return lstat(p->addr.u.un.sun_path, &st) == 0 && st.st_dev == p->dev &&
+	    st.st_ino == p->ino;
+}
+
+/* Removes a unix socket's file, if it is still ours. */
+static void
+place_close(const struct place *p)
+{
+	if (is_unix(p) && has_file(p))
+		unlink(p->addr.u.un.sun_path);
+	close(p->fd);
+}
+
+/* "*:443" is a socket of both families. */
+static bool
+is_everywhere(const char *wanted, const char *bound)
+{
+	return strncmp(wanted, "*:", 2) == 0 && strncmp(bound, "[::]:", 5) == 0 &&
+	    strcmp(wanted + 2, bound + 5) == 0;
+}
+
+/* Whether the socket listens where it is wanted.  Of several with a port of the system's
+ * choice each service keeps its own. */
+static bool
+serves(const struct place *p, const char *wanted, const struct service *service)
+{
+	char bound[ADDR_TEXT];
+
+	if (is_unix(p) && !has_file(p))
+		return false;
+	addr_text(&p->addr, bound);
+	if (strcmp(bound, wanted) == 0 || is_everywhere(wanted, bound))
+		return true;
+	return strcmp(p->wanted, wanted) == 0 &&
+	    strcmp(p->service->conf->name, service->conf->name) == 0;
+}
+
+static struct place *
+find(struct listeners *now, const char *wanted, const struct service *service)
+{
+	for (size_t i = 0; i < now->n; i++)
+		if (!now->items[i].shared && serves(&now->items[i], wanted, service))
+			return &now->items[i];
+	return NULL;
+}
+
+/* Room for one more, which is all zero but not counted yet. */
+static struct place *
+place_new(struct listeners *l)
+{
+	struct place *items;
+
+	if ((items = reallocarray(l->items, l->n + 1, sizeof(*items))) == NULL)
+		return NULL;
+	l->items = items;
+	items[l->n] = (struct place){ .fd = -1 };
+	return &items[l->n];
+}
+
+/* A NULL address means all of the machine, at the port. */
+static int
+place_open(struct place *p, const struct addr *addr, const char *port, struct errmsg *e)
+{
+	const struct sock_setup *how = &p->service->setup;
+	struct stat st;
+
+	p->fd = addr == NULL ? sock_listen_any(port, how, &p->addr, e) :
+	    sock_listen(addr, how, &p->addr, e);
+	if (p->fd == -1)
+		return -1;
+	if (is_unix(p) && lstat(p->addr.u.un.sun_path, &st) == 0) {
+		p->dev = st.st_dev;
+		p->ino = st.st_ino;
+	}
+	return 0;
+}
+
+static int
+add(struct listeners *next, struct listeners *now, struct service *service,
+    const struct addr *addr, const char *port, struct errmsg *e)
+{
+	struct place *p, *old;
+	char wanted[ADDR_TEXT];
+
+	if (addr == NULL)
+		snprintf(wanted, sizeof(wanted), "*:%s", port);
+	else
+		addr_text(addr, wanted);
+	if ((p = place_new(next)) == NULL)
 		return errmsg_set(e, "out of memory");
+	if ((old = find(now, wanted, service)) != NULL) {
+		*p = *old;
+		p->shared = old->shared = true;
+		p->service = service;
+	} else if (p->service = service, place_open(p, addr, port, e) == -1) {
+		return -1;
 	}
-	items[l->n] = (struct listener){ .fd = fd, .service = service };
-	places += l->n++;
-	*places = (struct place){ .addr = *bound };
-	if (is_unix(places) && stat(bound->u.un.sun_path, &st) == 0) {
-		places->dev = st.st_dev;
-		places->ino = st.st_ino;
-	}
+	p->service = service;
+	memcpy(p->wanted, wanted, sizeof(wanted));
+	next->n++;
 	return 0;
 }
 
 /* Every address that an accept line means. */
 static int
-listen_on(struct listeners *l, const struct addr_spec *spec, struct service *service,
-    struct errmsg *e)
+add_all(struct listeners *next, struct listeners *now, struct service *service,
+    const struct addr_spec *spec, struct errmsg *e)
 {
 	struct addr_list list = { 0 };
-	struct addr bound;
-	int fd, rc = 0;
+	int rc = 0;
 
 	if (spec->kind == ADDR_STDIO)
 		return 0;
-	if (spec->kind == ADDR_TCP && spec->host == NULL) {
-		fd = sock_listen_any(spec->port, &service->setup, &bound, e);
-		return fd == -1 ? -1 : add_listener(l, fd, &bound, service, e);
-	}
+	if (spec->kind == ADDR_TCP && spec->host == NULL)
+		return add(next, now, service, NULL, spec->port, e);
 	if (addr_resolve(spec, true, false, &list, e) == -1)
 		return -1;
-	for (size_t i = 0; i < list.n && rc == 0; i++) {
-		fd = sock_listen(&list.items[i], &service->setup, &bound, e);
-		rc = fd == -1 ? -1 : add_listener(l, fd, &bound, service, e);
-	}
+	for (size_t i = 0; i < list.n && rc == 0; i++)
+		rc = add(next, now, service, &list.items[i], NULL, e);
 	addr_list_free(&list);
 	return rc;
 }
 
 int
-listeners_open(struct listeners *l, struct service *const *services, size_t nservices,
-    struct errmsg *e)
+listeners_open(struct listeners *next, struct listeners *now,
+    struct service *const *services, size_t nservices, struct errmsg *e)
 {
 	for (size_t i = 0; i < nservices; i++) {
 		const struct conf_service *c = services[i]->conf;
 
 		for (size_t k = 0; k < c->accept.n; k++)
-			if (listen_on(l, &c->accept.items[k], services[i], e) == -1)
+			if (add_all(next, now, services[i], &c->accept.items[k], e) == -1) {
+				listeners_abandon(next, now);
 				return errmsg_prefix(e, "Binding service [%s] to %s failed",
 				    c->name, c->accept.items[k].text);
+			}
 	}
 	return 0;
+}
+
+/* Closes those that no other table has, and frees the table. */
+static void
+drop(struct listeners *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!l->items[i].shared)
+			place_close(&l->items[i]);
+	free(l->items);
+	*l = (struct listeners){ 0 };
+}
+
+static void
+share_none(struct listeners *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		l->items[i].shared = false;
+}
+
+void
+listeners_abandon(struct listeners *next, struct listeners *now)
+{
+	drop(next);
+	share_none(now);
+}
+
+void
+listeners_replace(struct listeners *now, struct listeners *next)
+{
+	drop(now);
+	*now = *next;
+	*next = (struct listeners){ 0 };
+	share_none(now);
+}
+
+struct listening *
+listeners_view(const struct listeners *l)
+{
+	struct listening *view;
+
+	if ((view = listening_new(l->n)) == NULL)
+		return NULL;
+	for (size_t i = 0; i < l->n; i++)
+		view->items[i] = (struct listener){ .fd = l->items[i].fd,
+			.service = service_ref(l->items[i].service) };
+	return view;
 }
 
 void
@@ -84,37 +212,15 @@ listeners_announce(const struct listeners *l)
 	char text[ADDR_TEXT];
 
 	for (size_t i = 0; i < l->n; i++)
-		log_line(LOG_NOTICE, "main", "Service [%s] (FD=%d) bound to %s",
-		    l->items[i].service->conf->name, l->items[i].fd,
-		    addr_text(&l->places[i].addr, text));
-}
-
-/* Removes a unix socket's file, if it is still the one that we made. */
-static void
-remove_file(const struct place *p)
-{
-	struct stat st;
-
-	if (is_unix(p) && lstat(p->addr.u.un.sun_path, &st) == 0 &&
-	    st.st_dev == p->dev && st.st_ino == p->ino)
-		unlink(p->addr.u.un.sun_path);
+		if (!l->items[i].shared)
+			log_line(LOG_NOTICE, "main", "Service [%s] (FD=%d) bound to %s",
+			    l->items[i].service->conf->name, l->items[i].fd,
+			    addr_text(&l->items[i].addr, text));
 }
 
 void
 listeners_close(struct listeners *l)
 {
-	for (size_t i = 0; i < l->n; i++) {
-		remove_file(&l->places[i]);
-		close(l->items[i].fd);
-	}
-	l->n = 0;
-}
-
-void
-listeners_free(struct listeners *l)
-{
-	listeners_close(l);
-	free(l->items);
-	free(l->places);
-	*l = (struct listeners){ 0 };
+	share_none(l);
+	drop(l);
 }

@@ -11,30 +11,16 @@
 #include "base/log.h"
 #include "net/stdio.h"
 #include "server/limits.h"
-#include "server/listeners.h"
 #include "server/logging.h"
-#include "server/server.h"
+#include "server/server_priv.h"
 #include "server/signals.h"
 #include "tls/library.h"
 #include "tunnel/acceptor.h"
-#include "tunnel/pool.h"
-#include "tunnel/service.h"
 #include "tunnel/tunnel.h"
 
 /* How often and how long to wait for standard output after a failure. */
 #define STDOUT_TRIES 20
 #define STDOUT_WAIT_MS 100
-
-struct server {
-	struct config *conf;
-	const struct loader *loader;
-	struct service **services;
-	size_t nservices;
-	struct listeners listeners;
-	struct pool *pool;
-	int signal_fd;
-	unsigned asked;       /* signals that asked for the end so far */
-};
 
 static uint64_t
 now_ms(void)
@@ -45,34 +31,6 @@ now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-static int
-make_services(struct server *s, struct errmsg *e)
-{
-	struct config *c = s->conf;
-
-	if ((s->services = calloc(c->nservices, sizeof(*s->services))) == NULL)
-		return errmsg_set(e, "out of memory");
-	for (; s->nservices < c->nservices; s->nservices++)
-		if ((s->services[s->nservices] =
-		    service_new(c, &c->services[s->nservices], e)) == NULL)
-			return -1;
-	return 0;
-}
-
-/* A service that connects to our stdio must find it there when the time comes. */
-static int
-check_stdio(const struct server *s, struct errmsg *e)
-{
-	for (size_t i = 0; i < s->nservices; i++) {
-		const struct conf_addrs *connect = &s->services[i]->conf->connect;
-
-		for (size_t k = 0; k < connect->n; k++)
-			if (connect->items[k].kind == ADDR_STDIO && stdio_check(e) == -1)
-				return -1;
-	}
-	return 0;
-}
-
 /* The tunnel whose accepted side is our stdio, in the first accept lane. */
 static int
 adopt_stdio(struct server *s, struct errmsg *e)
@@ -81,15 +39,15 @@ adopt_stdio(struct server *s, struct errmsg *e)
 	struct tunnel *t;
 	int rfd, wfd;
 
-	for (size_t i = 0; i < s->nservices; i++) {
-		const struct conf_addrs *accept = &s->services[i]->conf->accept;
+	for (size_t i = 0; i < s->services.n; i++) {
+		const struct conf_addrs *accept = &s->services.items[i]->conf->accept;
 
 		if (accept->n != 1 || accept->items[0].kind != ADDR_STDIO)
 			continue;
 		if (stdio_take(&rfd, &wfd, e) == -1)
 			return -1;
 		pool_take_slot(s->pool);
-		if ((t = tunnel_new(lane, s->services[i], rfd, wfd, NULL)) == NULL)
+		if ((t = tunnel_new(lane, s->services.items[i], rfd, wfd, NULL)) == NULL)
 			return errmsg_set(e, "cannot make the tunnel on stdio: %s",
 			    strerror(errno));
 		t->stdio = true;
@@ -97,33 +55,62 @@ adopt_stdio(struct server *s, struct errmsg *e)
 	return 0;
 }
 
+/* The lanes and their acceptors, none running yet. */
+static int
+make_lanes(struct server *s, unsigned max, struct errmsg *e)
+{
+	const struct config *c = s->conf;
+	struct listening *view;
+	int rc = 0;
+
+	s->pool = pool_new(c->accept_threads > 0 ? c->accept_threads : limits_cpus(),
+	    c->worker_threads > 0 ? c->worker_threads : limits_cpus(), limits_tunnels(), e);
+	if (s->pool == NULL)
+		return -1;
+	atomic_store(&s->pool->max_tunnels, max);
+	if ((view = listeners_view(&s->listeners)) == NULL)
+		return errmsg_set(e, "out of memory");
+	for (size_t i = 0; i < s->pool->naccept && rc == 0; i++)
+		rc = acceptor_new(&s->pool->accept[i], view, e);
+	listening_unref(view);
+	return rc;
+}
+
 static int
 start(struct server *s, struct errmsg *e)
 {
-	const struct config *c = s->conf;
-	unsigned max = 0;
+	struct listeners none = { 0 };
+	unsigned max;
 
-	if (limits_max_tunnels(c, &max, e) == -1 || make_services(s, e) == -1 ||
-	    check_stdio(s, e) == -1 ||
-	    listeners_open(&s->listeners, s->services, s->nservices, e) == -1)
+	if (limits_max_tunnels(s->conf, &max, e) == -1 ||
+	    services_open(&s->services, s->conf, e) == -1)
 		return -1;
-	s->pool = pool_new(c->accept_threads > 0 ? c->accept_threads : limits_cpus(),
-	    c->worker_threads > 0 ? c->worker_threads : limits_cpus(), max, e);
-	if (s->pool == NULL)
+	/* It must be there when the time comes. */
+	if (services_connect_stdio(&s->services) && stdio_check(e) == -1)
 		return -1;
-	for (size_t i = 0; i < s->pool->naccept; i++)
-		if (acceptor_new(&s->pool->accept[i], s->listeners.items, s->listeners.n, e) == -1)
-			return -1;
-	if (adopt_stdio(s, e) == -1)
+	if (listeners_open(&s->listeners, &none, s->services.items, s->services.n, e) == -1 ||
+	    make_lanes(s, max, e) == -1 || adopt_stdio(s, e) == -1)
 		return -1;
-	if (logging_open(c, e) == -1)
+	if (logging_open(s->conf, e) == -1)
 		return -1;
 	if (log_start() == -1)
 		return errmsg_set(e, "cannot start a thread: %s", strerror(errno));
 	return pool_start(s->pool, e);
 }
 
-/* Waits for main's events, at most so long (-1: for ever), and counts the signals. */
+static void
+take_signals(struct server *s)
+{
+	int sig;
+
+	while ((sig = signals_next(s->signal_fd)) != 0)
+		if (sig == SIGHUP)
+			s->reload = true;
+		else
+			s->ends++;
+}
+
+/* Waits for main's events, at most so long (-1: for ever), and takes the signals. */
 static void
 wait_event(struct server *s, int ms)
 {
@@ -131,48 +118,65 @@ wait_event(struct server *s, int ms)
 		{ .fd = s->signal_fd, .events = POLLIN },
 		{ .fd = s->pool->wake_fd, .events = POLLIN },
 	};
-	uint64_t count;
-	ssize_t n;
 
 	if (poll(fds, 2, ms) <= 0)
 		return;
-	if (fds[1].revents != 0) {
-		n = read(s->pool->wake_fd, &count, sizeof(count));
-		(void)n; /* nothing to do when another wake-up emptied it */
-	}
-	while (signals_next(s->signal_fd) != 0)
-		s->asked++;
+	if (fds[1].revents != 0)
+		pool_main_woke(s->pool);
+	take_signals(s);
 }
 
 static bool
-all_paused(const struct pool *p)
+all_moved(const struct pool *p)
 {
 	for (size_t i = 0; i < p->naccept; i++)
-		if (!acceptor_paused(p->accept[i].acceptor))
+		if (!acceptor_moved(p->accept[i].acceptor))
 			return false;
 	return true;
 }
 
-/* Every lane takes the listeners out of its epoll before one is closed: a socket that
- * another one still watches would live on and swallow connections. */
+void
+server_move_acceptors(struct pool *p)
+{
+	struct pollfd pfd = { .fd = p->wake_fd, .events = POLLIN };
+
+	for (size_t i = 0; i < p->naccept; i++)
+		acceptor_move(p->accept[i].acceptor);
+	while (!all_moved(p)) {
+		poll(&pfd, 1, 1000);
+		pool_main_woke(p);
+	}
+}
+
 static void
 stop_accepting(struct server *s)
 {
 	atomic_store(&s->pool->closing, true);
-	for (size_t i = 0; i < s->pool->naccept; i++)
-		acceptor_ask_pause(s->pool->accept[i].acceptor);
-	while (!all_paused(s->pool))
-		wait_event(s, 1000);
+	server_move_acceptors(s->pool);
 	listeners_close(&s->listeners);
 }
 
-static bool
-stdio_begun(const struct server *s)
+/* Why a reload would be for nothing; NULL: it would not. */
+static const char *
+why_not(const struct server *s)
 {
-	for (size_t i = 0; i < s->nservices; i++)
-		if (atomic_load(&s->services[i]->stdio_taken))
-			return true;
-	return false;
+	if (s->ends > 0)
+		return "stopping";
+	if (services_accept_stdio(&s->services) || atomic_load(&s->pool->stdio_taken))
+		return "the tunnel on stdio is the only one";
+	return NULL;
+}
+
+static void
+take_requests(struct server *s)
+{
+	const char *why = why_not(s);
+
+	if (s->reload && why != NULL)
+		log_line(LOG_NOTICE, "main", "Reload ignored: %s", why);
+	else if (s->reload)
+		server_reload(s);
+	s->reload = false;
 }
 
 /* Serves until a signal or the end of the tunnel on stdio. */
@@ -181,10 +185,11 @@ serve(struct server *s)
 {
 	bool accepting = true;
 
-	while (s->asked == 0 && atomic_load(&s->pool->stdio_end) == STDIO_OPEN) {
+	while (s->ends == 0 && atomic_load(&s->pool->stdio_end) == STDIO_OPEN) {
 		wait_event(s, -1);
+		take_requests(s);
 		/* One tunnel on stdio, and that one is there: nobody else is let in. */
-		if (accepting && stdio_begun(s)) {
+		if (accepting && atomic_load(&s->pool->stdio_taken)) {
 			stop_accepting(s);
 			accepting = false;
 		}
@@ -203,24 +208,29 @@ drain(struct server *s)
 	if (atomic_load(&p->live) > 0 && atomic_load(&p->stdio_end) == STDIO_OPEN)
 		log_line(LOG_NOTICE, "main", "Stopping: %u tunnels may finish within %u s",
 		    atomic_load(&p->live), s->conf->timeout_drain);
-	while (s->asked < 2 && atomic_load(&p->live) > 0 && (now = now_ms()) < end &&
-	    atomic_load(&p->stdio_end) == STDIO_OPEN)
+	while (s->ends < 2 && atomic_load(&p->live) > 0 && (now = now_ms()) < end &&
+	    atomic_load(&p->stdio_end) == STDIO_OPEN) {
 		wait_event(s, end - now > 60000 ? 60000 : (int)(end - now));
+		take_requests(s);
+	}
 }
 
 /* What a clean tunnel gave to a thread that writes our standard output is still to be
  * read by somebody; after a failure nobody may be reading.  A signal ends the wait.
  * Returns whether all was written. */
 static bool
-wait_for_stdout(const struct server *s)
+wait_for_stdout(struct server *s)
 {
 	bool clean = atomic_load(&s->pool->stdio_end) == STDIO_CLEAN;
 	enum stdio_state state = STDIO_WRITING;
+	unsigned ends = s->ends;
 
-	for (int tries = clean ? INT_MAX : STDOUT_TRIES; tries > 0; tries--)
-		if ((state = stdio_wait(STDOUT_WAIT_MS)) != STDIO_WRITING ||
-		    signals_next(s->signal_fd) != 0)
+	for (int tries = clean ? INT_MAX : STDOUT_TRIES; tries > 0; tries--) {
+		state = stdio_wait(STDOUT_WAIT_MS);
+		take_signals(s);
+		if (state != STDIO_WRITING || s->ends != ends)
 			break;
+	}
 	return state == STDIO_WRITTEN;
 }
 
@@ -245,10 +255,10 @@ destroy(struct server *s)
 		for (size_t i = 0; i < s->pool->naccept; i++)
 			acceptor_free(s->pool->accept[i].acceptor);
 	pool_free(s->pool);
-	for (size_t i = 0; i < s->nservices; i++)
-		service_unref(s->services[i]);
-	free(s->services);
-	listeners_free(&s->listeners);
+	listeners_close(&s->listeners);
+	services_close(&s->services);
+	config_free(s->conf);
+	config_free(s->first);
 	if (s->signal_fd != -1)
 		close(s->signal_fd);
 }
@@ -256,12 +266,14 @@ destroy(struct server *s)
 int
 server_run(struct config *conf, const struct loader *loader, struct errmsg *e)
 {
-	struct server s = { .conf = conf, .loader = loader, .signal_fd = -1 };
+	struct server s = { .loader = loader, .signal_fd = -1 };
 	int rc = -1;
 
 	log_level(conf->debug);
 	if (tls_library_start(e) == -1)
 		return -1;
+	s.first = config_ref(conf);
+	s.conf = config_ref(conf);
 	log_hold();
 	if ((s.signal_fd = signals_open(e)) == -1)
 		goto out;

@@ -9,16 +9,17 @@
 int
 signals_open(struct errmsg *e)
 {
-	static const int asked[] = { SIGTERM, SIGINT, SIGQUIT };
+	static const int ends[] = { SIGTERM, SIGINT, SIGQUIT };
 	struct sigaction old;
 	sigset_t set;
 	int fd;
 
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
-		if (sigaction(asked[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			sigaddset(&set, asked[i]);
+	sigaddset(&set, SIGHUP);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (sigaction(ends[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaddset(&set, ends[i]);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1 ||
 	    (fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) == -1)
 		return errmsg_set(e, "cannot take signals: %s", strerror(errno));

@@ -20,38 +20,77 @@ struct port {
 	struct listener *listener;
 };
 
+/* The lane's share of a set of listeners. */
+struct ports {
+	struct listening *listening;
+	struct port port[];
+};
+
 struct acceptor {
 	struct lane *lane;
-	struct port *ports;
-	size_t n;
-	atomic_bool parked;  /* waits for a slot */
-	atomic_bool paused;  /* for good */
+	struct ports *ports; /* NULL: none */
+	struct ports *next;  /* main's, until it says to move */
+	bool waits;          /* for a slot, until a message or a move ends it */
+	atomic_bool parked;  /* the same, and nobody has sent that message yet */
+	atomic_bool moved;   /* main may ask again */
 	unsigned pace;       /* the last wait for descriptors; 0: none needed */
 	struct loop_timer timer;
-	struct inbox_msg unpark, pause;
+	struct inbox_msg unpark, move;
 };
 
 #define OF(type, member, p) ((type *)((char *)(p) - offsetof(type, member)))
 
 static void port_ready(struct watch *, uint32_t);
 
+static struct ports *
+ports_new(struct acceptor *a, struct listening *l)
+{
+	struct ports *p;
+
+	if ((p = calloc(1, sizeof(*p) + l->n * sizeof(p->port[0]))) == NULL)
+		return NULL;
+	p->listening = listening_ref(l);
+	for (size_t i = 0; i < l->n; i++) {
+		p->port[i].acceptor = a;
+		p->port[i].listener = &l->items[i];
+		p->port[i].watch.fd = -1;
+		p->port[i].watch.ready = port_ready;
+	}
+	return p;
+}
+
+static void
+ports_free(struct ports *p)
+{
+	if (p == NULL)
+		return;
+	listening_unref(p->listening);
+	free(p);
+}
+
+static size_t
+count(const struct acceptor *a)
+{
+	return a->ports != NULL ? a->ports->listening->n : 0;
+}
+
 static void
 stop_listening(struct acceptor *a)
 {
-	for (size_t i = 0; i < a->n; i++)
-		loop_unwatch(a->lane->loop, &a->ports[i].watch);
+	for (size_t i = 0; i < count(a); i++)
+		loop_unwatch(a->lane->loop, &a->ports->port[i].watch);
 }
 
 static int
 listen_again(struct acceptor *a)
 {
-	if (atomic_load(&a->paused))
-		return 0;
-	for (size_t i = 0; i < a->n; i++)
-		if (a->ports[i].watch.fd == -1 &&
-		    loop_watch(a->lane->loop, &a->ports[i].watch, a->ports[i].listener->fd,
-		    EPOLLIN | EPOLLEXCLUSIVE) == -1)
+	for (size_t i = 0; i < count(a); i++) {
+		struct port *p = &a->ports->port[i];
+
+		if (p->watch.fd == -1 && loop_watch(a->lane->loop, &p->watch,
+		    p->listener->fd, EPOLLIN | EPOLLEXCLUSIVE) == -1)
 			return -1;
+	}
 	return 0;
 }
 
@@ -70,23 +109,38 @@ pace(struct acceptor *a, const char *why)
 }
 
 static void
-pace_over(struct loop_timer *timer)
+listen_or_pace(struct acceptor *a)
 {
-	struct acceptor *a = OF(struct acceptor, timer, timer);
-
 	if (listen_again(a) == -1)
 		pace(a, strerror(errno));
+}
+
+static void
+pace_over(struct loop_timer *timer)
+{
+	listen_or_pace(OF(struct acceptor, timer, timer));
+}
+
+/* False when a message that says so is under way: the node cannot be sent twice, so the
+ * acceptor must not park anew before it has arrived. */
+static bool
+stops_waiting(struct acceptor *a)
+{
+	if (a->waits && !atomic_exchange(&a->parked, false))
+		return false;
+	a->waits = false;
+	return true;
 }
 
 static void
 park(struct acceptor *a)
 {
 	stop_listening(a);
+	a->waits = true;
 	atomic_store(&a->parked, true);
 	/* One given back just now found nobody parked. */
-	if (atomic_load(&a->lane->pool->live) < a->lane->pool->max_tunnels &&
-	    atomic_exchange(&a->parked, false) && listen_again(a) == -1)
-		pace(a, strerror(errno));
+	if (pool_has_slot(a->lane->pool) && stops_waiting(a))
+		listen_or_pace(a);
 }
 
 bool
@@ -104,8 +158,8 @@ unpark_arrived(struct inbox_msg *m, void *owner)
 	struct acceptor *a = OF(struct acceptor, unpark, m);
 
 	(void)owner;
-	if (listen_again(a) == -1)
-		pace(a, strerror(errno));
+	a->waits = false;
+	listen_or_pace(a);
 }
 
 /* What was accepted becomes a tunnel; it holds a slot. */
@@ -162,65 +216,84 @@ port_ready(struct watch *w, uint32_t events)
 			break;
 }
 
-void
-acceptor_pause(struct acceptor *a)
+static void
+move_to(struct acceptor *a, struct ports *ports)
 {
-	atomic_store(&a->parked, false);
 	stop_listening(a);
 	loop_timer_cancel(a->lane->loop, &a->timer);
-	/* Main closes the listeners on this word. */
-	atomic_store(&a->paused, true);
+	ports_free(a->ports);
+	a->ports = ports;
+	if (stops_waiting(a))
+		listen_or_pace(a);
+}
+
+void
+acceptor_stop(struct acceptor *a)
+{
+	move_to(a, NULL);
 }
 
 static void
-pause_arrived(struct inbox_msg *m, void *owner)
+move_arrived(struct inbox_msg *m, void *owner)
 {
-	struct acceptor *a = OF(struct acceptor, pause, m);
+	struct acceptor *a = OF(struct acceptor, move, m);
+	struct ports *ports = a->next;
 
 	(void)owner;
-	acceptor_pause(a);
+	a->next = NULL;
+	move_to(a, ports);
+	/* On this word main closes what is left out. */
+	atomic_store(&a->moved, true);
 	pool_wake_main(a->lane->pool);
 }
 
-void
-acceptor_ask_pause(struct acceptor *a)
+int
+acceptor_prepare(struct acceptor *a, struct listening *l, struct errmsg *e)
 {
-	inbox_push(loop_inbox(a->lane->loop), &a->pause);
+	a->next = ports_new(a, l);
+	return a->next != NULL ? 0 : errmsg_set(e, "out of memory");
+}
+
+void
+acceptor_forget(struct acceptor *a)
+{
+	ports_free(a->next);
+	a->next = NULL;
+}
+
+void
+acceptor_move(struct acceptor *a)
+{
+	atomic_store(&a->moved, false);
+	inbox_push(loop_inbox(a->lane->loop), &a->move);
 }
 
 bool
-acceptor_paused(const struct acceptor *a)
+acceptor_moved(const struct acceptor *a)
 {
-	return atomic_load(&a->paused);
+	return atomic_load(&a->moved);
 }
 
 int
-acceptor_new(struct lane *lane, struct listener *listeners, size_t n, struct errmsg *e)
+acceptor_new(struct lane *lane, struct listening *l, struct errmsg *e)
 {
 	struct acceptor *a;
 
 	if ((a = calloc(1, sizeof(*a))) == NULL)
 		goto err0;
-	if ((a->ports = calloc(n + 1, sizeof(*a->ports))) == NULL)
-		goto err1;
 	a->lane = lane;
-	a->n = n;
 	a->timer.due = pace_over;
 	a->unpark.deliver = unpark_arrived;
-	a->pause.deliver = pause_arrived;
-	for (size_t i = 0; i < n; i++) {
-		a->ports[i].acceptor = a;
-		a->ports[i].listener = &listeners[i];
-		a->ports[i].watch.fd = -1;
-		a->ports[i].watch.ready = port_ready;
-	}
+	a->move.deliver = move_arrived;
+	if ((a->ports = ports_new(a, l)) == NULL)
+		goto err1;
 	if (listen_again(a) == -1)
 		goto err2;
 	lane->acceptor = a;
 	return 0;
 
 err2:
-	free(a->ports);
+	ports_free(a->ports);
 err1:
 	free(a);
 err0:
@@ -232,6 +305,7 @@ acceptor_free(struct acceptor *a)
 {
 	if (a == NULL)
 		return;
-	free(a->ports);
+	ports_free(a->ports);
+	ports_free(a->next);
 	free(a);
 }

@@ -90,7 +90,7 @@ connect_stdio(struct tunnel *t)
 	struct opening *o = t->opening;
 	int rfd, wfd;
 
-	if (atomic_exchange(&t->service->stdio_taken, true))
+	if (atomic_exchange(&t->lane->pool->stdio_taken, true))
 		return tunnel_fail(t, REASON_STDIO_TAKEN);
 	t->stdio = true;
 	if (stdio_take(&rfd, &wfd, &o->why) == -1)

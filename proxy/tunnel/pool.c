@@ -25,7 +25,7 @@ lane_init(struct lane *lane, struct pool *pool)
 {
 	lane->pool = pool;
 	/* A tunnel has a timer, and one more while it connects. */
-	lane->loop = loop_new(2 * (size_t)pool->max_tunnels + 16);
+	lane->loop = loop_new(2 * (size_t)atomic_load(&pool->max_tunnels) + 16);
 	return lane->loop != NULL ? stage_init(&lane->stage) : -1;
 }
 
@@ -60,7 +60,7 @@ pool_new(size_t naccept, size_t nwork, unsigned max_tunnels, struct errmsg *e)
 
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		goto err0;
-	p->max_tunnels = max_tunnels;
+	atomic_init(&p->max_tunnels, max_tunnels);
 	if ((p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) == -1)
 		goto err1;
 	if ((p->accept = lanes_new(naccept, p)) == NULL)
@@ -166,7 +166,7 @@ lane_quits(struct inbox_msg *m, void *owner)
 
 	(void)m;
 	if (lane->acceptor != NULL)
-		acceptor_pause(lane->acceptor);
+		acceptor_stop(lane->acceptor);
 	while (lane->tunnels != NULL)
 		tunnel_cut(lane->tunnels);
 	loop_quit(lane->loop);
@@ -218,10 +218,16 @@ pool_take_slot(struct pool *p)
 {
 	unsigned live = atomic_load(&p->live);
 
-	while (live < p->max_tunnels)
+	while (live < atomic_load(&p->max_tunnels))
 		if (atomic_compare_exchange_weak(&p->live, &live, live + 1))
 			return true;
 	return false;
+}
+
+bool
+pool_has_slot(const struct pool *p)
+{
+	return atomic_load(&p->live) < atomic_load(&p->max_tunnels);
 }
 
 void
@@ -247,6 +253,15 @@ pool_wake_main(struct pool *p)
 	ssize_t n = write(p->wake_fd, &one, sizeof(one));
 
 	assert(n == sizeof(one) || errno == EAGAIN);
+}
+
+void
+pool_main_woke(struct pool *p)
+{
+	uint64_t count;
+	ssize_t n = read(p->wake_fd, &count, sizeof(count));
+
+	assert(n == sizeof(count) || errno == EAGAIN);
 }
 
 /* Recent bytes of a lane, faded to now. */

@@ -88,7 +88,6 @@ service_new(struct config *config, const struct conf_service *c, struct errmsg *
 	s->names = (const char *const *)c->checkhost.items;
 	s->nnames = c->checkhost.n;
 	atomic_init(&s->refs, 1);
-	atomic_init(&s->stdio_taken, false);
 	if (c->insecure)
 		log_line(LOG_WARNING, "main", "Service [%s] INSECURE: whoever connects may "
 		    "pass, since --insecure was given", c->name);

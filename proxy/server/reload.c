@@ -1,0 +1,135 @@
+#include <string.h>
+
+#include "base/log.h"
+#include "net/stdio.h"
+#include "server/limits.h"
+#include "server/logging.h"
+#include "server/server_priv.h"
+#include "tunnel/acceptor.h"
+
+/* What is built aside. */
+struct next {
+	struct config *conf;
+	struct services services;
+	struct listeners listeners;
+	unsigned max_tunnels;
+};
+
+static bool
+same(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* What was done once, at the start, stays as it is. */
+static void
+warn_of_the_unchangeable(const struct config *first, const struct config *c)
+{
+	const struct {
+		const char *name;
+		bool same;
+	} rows[] = {
+		{ "chroot", same(first->chroot, c->chroot) },
+		{ "foreground", first->foreground == c->foreground },
+		{ "pid", same(first->pid, c->pid) },
+		{ "setuid", same(first->setuid, c->setuid) },
+		{ "setgid", same(first->setgid, c->setgid) },
+		{ "acceptThreads", first->accept_threads == c->accept_threads },
+		{ "workerThreads", first->worker_threads == c->worker_threads },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (!rows[i].same)
+			log_line(LOG_WARNING, "main", "%s has changed: that takes effect "
+			    "at the next start, not by a reload", rows[i].name);
+}
+
+static int
+check_stdio(const struct services *services, struct errmsg *e)
+{
+	if (services_accept_stdio(services))
+		return errmsg_set(e, "accept = - has come: our standard input and output "
+		    "can be accepted at a start only");
+	return services_connect_stdio(services) ? stdio_check(e) : 0;
+}
+
+static int
+prepare_acceptors(struct server *s, struct next *next, struct errmsg *e)
+{
+	struct listening *view;
+	struct pool *p = s->pool;
+	size_t i;
+
+	if ((view = listeners_view(&next->listeners)) == NULL)
+		return errmsg_set(e, "out of memory");
+	for (i = 0; i < p->naccept; i++)
+		if (acceptor_prepare(p->accept[i].acceptor, view, e) == -1)
+			break;
+	listening_unref(view);
+	return i == p->naccept ? 0 : -1;
+}
+
+static void
+forget_acceptors(struct server *s)
+{
+	for (size_t i = 0; i < s->pool->naccept; i++)
+		acceptor_forget(s->pool->accept[i].acceptor);
+}
+
+static int
+build(struct server *s, struct next *next, struct errmsg *e)
+{
+	if ((next->conf = s->loader->load(s->loader->arg, e)) == NULL)
+		goto err0;
+	if (limits_max_tunnels(next->conf, &next->max_tunnels, e) == -1 ||
+	    services_open(&next->services, next->conf, e) == -1)
+		goto err1;
+	if (check_stdio(&next->services, e) == -1 ||
+	    listeners_open(&next->listeners, &s->listeners, next->services.items,
+	    next->services.n, e) == -1)
+		goto err2;
+	if (prepare_acceptors(s, next, e) == -1 ||
+	    logging_change(s->first, s->conf, next->conf, e) == -1)
+		goto err3;
+	return 0;
+
+err3:
+	forget_acceptors(s);
+	listeners_abandon(&next->listeners, &s->listeners);
+err2:
+	services_close(&next->services);
+err1:
+	config_free(next->conf);
+err0:
+	return -1;
+}
+
+/* Nothing can fail any more. */
+static void
+commit(struct server *s, struct next *next)
+{
+	warn_of_the_unchangeable(s->first, next->conf);
+	atomic_store(&s->pool->max_tunnels, next->max_tunnels);
+	server_move_acceptors(s->pool);
+	listeners_announce(&next->listeners);
+	listeners_replace(&s->listeners, &next->listeners);
+	services_close(&s->services);
+	s->services = next->services;
+	config_free(s->conf);
+	s->conf = next->conf;
+}
+
+void
+server_reload(struct server *s)
+{
+	struct next next = { 0 };
+	struct errmsg e;
+
+	if (build(s, &next, &e) == -1) {
+		log_line(LOG_ERR, "main", "Reload failed, the old configuration stays: %s",
+		    e.text);
+		return;
+	}
+	commit(s, &next);
+	log_line(LOG_NOTICE, "main", "Configuration reloaded");
+}

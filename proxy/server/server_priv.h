@@ -1,0 +1,50 @@
+#ifndef SERVER_SERVER_PRIV_H_
+#define SERVER_SERVER_PRIV_H_
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/errmsg.h"
+#include "server/listeners.h"
+#include "server/server.h"
+#include "tunnel/pool.h"
+#include "tunnel/service.h"
+
+/* The services of one configuration, one reference each. */
+struct services {
+	struct service **items;
+	size_t n;
+};
+
+/* What main has; its thread only. */
+struct server {
+	struct config *first; /* that we started with: holds for what cannot change */
+	struct config *conf;
+	const struct loader *loader;
+	struct services services;
+	struct listeners listeners;
+	struct pool *pool;
+	int signal_fd;
+	unsigned ends;        /* signals that asked for the end so far */
+	bool reload;          /* asked for */
+};
+
+/* Makes every service.  Returns 0, or -1 with the message filled and none left. */
+int services_open(struct services *, struct config *, struct errmsg *);
+void services_close(struct services *);
+
+/* Whether one of them accepts our stdio, or connects to it. */
+bool services_accept_stdio(const struct services *);
+bool services_connect_stdio(const struct services *);
+
+/* Has every accept lane move to what was prepared, or to nowhere, and waits until they have. */
+void server_move_acceptors(struct pool *);
+
+/*
+ * Takes the configuration anew: it is loaded, judged and built aside, its new places
+ * are opened, and only then it holds.  Live tunnels keep the old one.  Whatever
+ * fails is logged, and all is as before.
+ */
+void server_reload(struct server *);
+
+#endif

@@ -1,0 +1,299 @@
+"""The configuration taken anew: SIGHUP, and files that change."""
+
+import os
+import shutil
+import signal
+import socket
+import ssl
+import threading
+import time
+import unittest
+
+from harness import (BOUND, PATIENCE, SANITIZER, SLUSS, Case, Program, Sluss, connect, echo, main,
+                     need, not_under_sanitizer, recv_exactly, run, wait_for)
+
+DONE = r"LOG5\[main\]: Configuration reloaded"
+FAILED = r"LOG3\[main\]: Reload failed, the old configuration stays: "
+
+
+def reload(program):
+    """Sends SIGHUP and waits for the outcome; the line."""
+    before = len(outcomes(program))
+    program.process.send_signal(signal.SIGHUP)
+    return wait_for(lambda: outcomes(program)[before:], "a reload in\n" + program.log)[0]
+
+
+def outcomes(program):
+    return [l for l in list(program.lines)
+            if "Configuration reloaded" in l or "Reload failed" in l or "Reload ignored" in l]
+
+
+class Reload(Case):
+    def setUp(self):
+        super().setUp()
+        self.target = self.backend(echo)
+
+    def identity(self, name, *more):
+        """Makes an identity NAME.pem, NAME.crt in the test's folder."""
+        run(SLUSS, "keygen", self.path(name), "--dns", "localhost", *more)
+        return self.path(name + ".pem")
+
+    def place(self, source, name):
+        """Puts a copy of a file under the name, by an atomic rename."""
+        shutil.copy(source, self.path(name + ".new"))
+        os.rename(self.path(name + ".new"), self.path(name))
+        return self.path(name)
+
+    def assert_reloaded(self, program):
+        self.assertRegex(reload(program), DONE)
+
+    def assert_fails(self, program, why):
+        self.assertRegex(reload(program), FAILED + why)
+
+    def talk(self, tls, text=b"hello"):
+        tls.write(text)
+        self.assertEqual(tls.read_exactly(len(text)), text)
+
+    def shown(self, port, **kw):
+        """The certificate that a server shows, in DER."""
+        tls = self.tls(port, **kw)
+        self.talk(tls)
+        tls.close()
+        return tls.tls.getpeercert(True)
+
+    def der(self, name):
+        with open(self.path(name + ".crt")) as f:
+            return ssl.PEM_cert_to_DER_cert(f.read())
+
+
+class Commands(Reload):
+    """sluss server and client read the files of their command line again."""
+
+    def context(self, trust="server", **kw):
+        ctx = super().context(trust="server", **kw)
+        for name in ("one", "two"):
+            if os.path.exists(self.path(name + ".crt")):
+                ctx.load_verify_locations(self.path(name + ".crt"))
+        return ctx
+
+    def test_certificate(self):
+        one, two = self.identity("one"), self.identity("two")
+        live = self.place(one, "live.pem")
+        server = self.server(self.target.target, "--cert", live)
+        old = self.tls(server.port)
+        self.assertEqual(self.shown(server.port), self.der("one"))
+        base = None
+        for i in range(4):
+            self.place(two if i % 2 == 0 else one, "live.pem")
+            self.assert_reloaded(server)
+            self.assertEqual(self.shown(server.port), self.der("two" if i % 2 == 0 else "one"))
+            self.talk(old)
+            base = base or self.baseline(server)
+        self.back_to(server, base)
+
+    def test_peers(self):
+        self.identity("one")
+        trusted = self.place(self.crt("client"), "peers.crt")
+        server = self.own(Sluss("server", "--accept", "127.0.0.1:0", "--connect",
+                                self.target.target, "--cert", self.pem("server"),
+                                "--peer", trusted, "--debug", "info"))
+        old = self.tls(server.port)
+        self.talk(old)
+        self.place(self.path("one.crt"), "peers.crt")
+        self.assert_reloaded(server)
+        # Who passed is in; who comes now is judged anew.
+        self.talk(old)
+        with self.assertRaises((ssl.SSLError, ConnectionError)):
+            self.shown(server.port)
+        ctx = self.context(identity=None)
+        ctx.load_cert_chain(self.path("one.pem"))
+        wire = self.own(connect(server.port))
+        with ctx.wrap_socket(wire, server_hostname="localhost") as tls:
+            tls.sendall(b"x")
+            self.assertEqual(tls.recv(1), b"x")
+
+    def test_broken_files(self):
+        one, two = self.identity("one"), self.identity("two")
+        live = self.place(one, "live.pem")
+        server = self.server(self.target.target, "--cert", live)
+        base = self.baseline(server)
+        with open(one) as f:
+            text = f.read()
+        half = text[:len(text) // 2]
+        for bad, why in ((None, "live.pem"), ("", "live.pem"), (half, "live.pem"),
+                         ("-----BEGIN NONSENSE-----\n", "live.pem")):
+            if bad is None:
+                os.unlink(live)
+            else:
+                with open(live, "w") as f:
+                    f.write(bad)
+            for _ in range(2):
+                self.assert_fails(server, ".*" + why)
+                self.assertEqual(self.shown(server.port), self.der("one"))
+        self.place(two, "live.pem")
+        self.assert_reloaded(server)
+        self.assertEqual(self.shown(server.port), self.der("two"))
+        self.back_to(server, base)
+
+    def test_key_of_another_certificate(self):
+        self.identity("one"), self.identity("two")
+        cert = self.place(self.path("one.crt"), "live.crt")
+        key = self.place(self.path("one.pem"), "live.key")
+        server = self.server(self.target.target, "--cert", cert, "--key", key)
+        self.place(self.path("two.crt"), "live.crt")
+        self.assert_fails(server, ".*live.key.*")
+        self.assertEqual(self.shown(server.port), self.der("one"))
+        self.place(self.path("two.pem"), "live.key")
+        self.assert_reloaded(server)
+        self.assertEqual(self.shown(server.port), self.der("two"))
+
+    def test_client_takes_its_files_anew(self):
+        one = self.identity("one")
+        peer = self.place(self.crt("stranger"), "peer.crt")
+        server = self.server(self.target.target, "--cert", one)
+        client = self.client("127.0.0.1:%d" % server.port, "--peer", peer, "--debug", "info")
+        plain = self.own(connect(client.port))
+        client.ends("none of the peer certificates")
+        plain.close()
+        self.place(self.path("one.crt"), "peer.crt")
+        self.assert_reloaded(client)
+        plain = self.own(connect(client.port))
+        plain.sendall(b"hello")
+        self.assertEqual(recv_exactly(plain, 5), b"hello")
+
+    def test_unix_socket(self):
+        path = self.path("socket")
+        client = self.own(Sluss("client", "--accept", path, "--connect", "127.0.0.1:1",
+                                "--cert", self.pem("client"), "--peer", self.crt("server")))
+        made = os.stat(path).st_ino
+        self.assert_reloaded(client)
+        self.assertEqual(os.stat(path).st_ino, made)
+        # Somebody removed the file: nobody could come, so a new one is made.
+        os.unlink(path)
+        self.assert_reloaded(client)
+        c = socket.socket(socket.AF_UNIX)
+        c.connect(path)
+        c.close()
+        self.assertEqual(client.stop(), 0)
+        self.assertFalse(os.path.exists(path))
+
+    def test_only_tunnel(self):
+        """A tunnel on stdio has nothing to take anew; and it lives on."""
+        server = self.server(self.target.target)
+        client = self.client("127.0.0.1:%d" % server.port, accept="-", stdin=-1, stdout=-1)
+        client.process.stdin.write(b"x")
+        client.process.stdin.flush()
+        self.assertEqual(client.process.stdout.read(1), b"x")
+        self.assertIn("Reload ignored", reload(client))
+        client.process.stdin.close()
+        self.assertEqual(client.wait(), 0)
+
+
+class Knock(threading.Thread):
+    """Connects and talks, over and over; counts what came of it."""
+
+    def __init__(self, port, context):
+        super().__init__(daemon=True)
+        self.port, self.context = port, context
+        self.good = 0
+        self.bad = []
+        self.stop = False
+        self.start()
+
+    def run(self):
+        while not self.stop:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as c:
+                    with self.context.wrap_socket(c, server_hostname="localhost") as tls:
+                        tls.sendall(b"ping")
+                        if tls.recv(4) == b"ping":
+                            self.good += 1
+                        else:
+                            self.bad.append("no answer")
+            except OSError as e:
+                self.bad.append(repr(e))
+
+    def end(self):
+        self.stop = True
+        self.join(PATIENCE)
+        return self.good, self.bad
+
+
+class Load(Reload):
+    def test_no_connection_is_refused(self):
+        """100 reloads, certificates changing, while others connect without a pause."""
+        one, two = self.identity("one"), self.identity("two")
+        live = self.place(one, "live.pem")
+        server = self.server(self.target.target, "--cert", live)
+        ctx = self.context()
+        for name in ("one", "two"):
+            ctx.load_verify_locations(self.path(name + ".crt"))
+        knocks = [Knock(server.port, ctx) for _ in range(2)]
+        wait_for(lambda: all(k.good for k in knocks), "first connections")
+        base = self.baseline(server)
+        for i in range(20 if SANITIZER else 100):
+            self.place(two if i % 2 == 0 else one, "live.pem")
+            self.assert_reloaded(server)
+        for k in knocks:
+            good, bad = k.end()
+            self.assertEqual(bad, [])
+            self.assertGreater(good, 5)
+        wait_for(lambda: server.fds() <= base[0], "descriptors given back")
+        self.assertEqual(server.threads(), base[1])
+
+    def test_memory_is_flat(self):
+        """Reloads that change nothing, with tunnels that live through all of them."""
+        server = self.server(self.target.target)
+        tunnels = [self.tls(server.port) for _ in range(50)]
+
+        def reloads(n):
+            for _ in range(n):
+                self.assert_reloaded(server)
+            return server.status_kib("VmRSS")
+        before = reloads(20)
+        after = reloads(20 if SANITIZER else 100)
+        for t in tunnels:
+            self.talk(t)
+        if not SANITIZER:
+            self.assertLess(after - before, 400)
+
+
+class Signals(Reload):
+    def test_reload_while_draining(self):
+        server = self.server(self.target.target)
+        tls = self.tls(server.port)
+        server.process.send_signal(signal.SIGTERM)
+        server.wait_log("may finish within")
+        self.assertIn("Reload ignored: stopping", reload(server))
+        self.talk(tls)
+        tls.close_notify()
+        tls.close()
+        self.assertEqual(server.wait(), 0)
+
+    def test_reload_and_end_together(self):
+        """Whatever comes first, the end is the end, and an orderly one."""
+        for _ in range(5):
+            server = self.server(self.target.target)
+            for sig in (signal.SIGHUP, signal.SIGTERM, signal.SIGHUP):
+                server.process.send_signal(sig)
+            self.assertEqual(server.wait(), 0)
+
+    def test_hup_ignored_by_the_caller(self):
+        """nohup is for the terminal; a reload that is asked for is one all the same."""
+        server = self.server(self.target.target,
+                             preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        self.assert_reloaded(server)
+
+    def test_storm(self):
+        server = self.server(self.target.target)
+        tls = self.tls(server.port)
+        for _ in range(300):
+            server.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: outcomes(server), "a reload")
+        self.talk(tls)
+        self.shown(server.port)
+        self.assert_reloaded(server)
+
+
+if __name__ == "__main__":
+    main()
