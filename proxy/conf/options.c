@@ -136,6 +136,15 @@ mark_of(const struct option *o, struct config *config, struct conf_service *serv
 	return &(o->scope == OPTION_GLOBAL ? config->marks : service->marks)[options_index(o)];
 }
 
+/* What sets both ends of a range says what the two options of its ends say. */
+static void
+mark_versions(struct conf_service *service, const struct conf_mark *mark)
+{
+	for (size_t i = 0; i < option_count; i++)
+		if (option_table[i].type == OPTION_VERSION)
+			service->marks[i] = *mark;
+}
+
 void
 options_mark(const struct option *o, struct config *config, struct conf_service *service,
     const struct conf_mark *mark)
@@ -145,6 +154,8 @@ options_mark(const struct option *o, struct config *config, struct conf_service 
 	if (mark->here && !at->here && o->status == OPTION_WORKS && field_is_list(o->type))
 		field_release(o, base_of(o, config, service));
 	*at = *mark;
+	if (o->type == OPTION_VERSIONS)
+		mark_versions(service, mark);
 }
 
 const struct conf_mark *
