@@ -183,6 +183,37 @@ late_splice(struct tunnel *t)
 	    REASON_CLOSE_TIMEOUT : REASON_IDLE_TIMEOUT);
 }
 
+/* Reads what a side sends, for nobody; how many bytes in *total.  IO_OK: there is more. */
+static enum iores
+throw_away(struct tunnel *t, struct endpoint *ep, size_t *total)
+{
+	enum iores r = IO_OK;
+	size_t n;
+
+	*total = 0;
+	for (int i = 0; i < ROUNDS && r == IO_OK; i++) {
+		r = wire_read(&ep->wire, t->lane->stage.cipher_in, BATCH_MAX, &n);
+		*total += n;
+	}
+	return r;
+}
+
+/*
+ * Nobody takes what the survivor still says.  But one that answers before it reads on would
+ * be stuck with its answer, and never get what is to be delivered.
+ */
+static void
+hear_out(struct tunnel *t, struct endpoint *ep)
+{
+	size_t n;
+
+	if (endpoint_is_echo(ep))
+		ep->ops->read(ep, &t->lane->stage, BATCH_MAX, &n);
+	/* Of a pair, as stdio is, the side that we read does not wait for the other. */
+	else if (ep->wire.rfd == ep->wire.wfd && throw_away(t, ep, &n) == IO_OK)
+		tunnel_wake(t);
+}
+
 /* Deliver, then abort (or, with abort = compat, end) the surviving side. */
 static enum verdict
 run_deliver(struct tunnel *t)
@@ -191,13 +222,18 @@ run_deliver(struct tunnel *t)
 	struct endpoint *ep = t->survivor;
 	enum iores r;
 
+	hear_out(t, ep);
 	if (t->tail != NULL) {
 		uint64_t before = t->tail->bytes;
+		bool again = pump_run(t->tail, st, ROUNDS);
 
-		if (pump_run(t->tail, st, ROUNDS))
-			tunnel_wake(t);
-		if (t->tail->bytes != before)
+		if (t->tail->bytes != before) {
 			note_progress(t);
+			/* No event tells that an echo has bytes. */
+			again |= endpoint_is_echo(ep);
+		}
+		if (again)
+			tunnel_wake(t);
 		if (t->tail->state == PUMP_FLOWS || t->tail->state == PUMP_ENDING)
 			return STEP_WAIT;
 		heed_alert(t, t->tail);
@@ -234,19 +270,15 @@ late_deliver(struct tunnel *t)
 static bool
 lingers(struct tunnel *t, struct endpoint *ep)
 {
-	enum iores r = IO_OK;
-	bool sends = false;
+	enum iores r;
 	size_t n;
 
 	if (!endpoint_is_tls(ep))
 		return false;
-	for (int i = 0; i < ROUNDS && r == IO_OK; i++) {
-		r = wire_read(&ep->wire, t->lane->stage.cipher_in, BATCH_MAX, &n);
-		sends = sends || n > 0;
-	}
+	r = throw_away(t, ep, &n);
 	if (r != IO_OK && r != IO_WANT)
 		return false;
-	return sends || ep->ops->unsent(ep) > 0;
+	return n > 0 || ep->ops->unsent(ep) > 0;
 }
 
 static enum verdict

@@ -852,6 +852,45 @@ class Aborts(CloseCase):
         line = gate.ends(r"; (\d+) bytes to TLS, (\d+) bytes from TLS; ")
         return int(line.group(1)), int(line.group(2))
 
+    @each_gate(rcvbuf=SMALL)
+    def test_delivery_to_who_answers_first(self, gate, abort):
+        """Both sides send until nothing goes on, since neither reads; then one resets.  The
+        other one reads again only when it is rid of its answer: it gets everything."""
+        for _, version in VERSIONS:
+            for resets in "TLS peer", "plain side":
+                wire, plain = gate.open(version)
+                self.pass_through(wire, plain)
+                self.fill(plain)
+                self.fill(wire.sock, wire)
+                gone, stays = wire.sock, plain
+                if resets == "plain side":
+                    gone, stays = stays, gone
+                harness.reset(gone)
+                stays.sendall(bytes(MIB))
+                if stays is plain:
+                    # 16 KiB were decrypted at least, and went on before the reset.
+                    data, end = outcome(plain)
+                    self.assertGreater(len(data), 16 * KIB)
+                    self.assertEqual(data[:16 * KIB], noise(16 * KIB))
+                    self.told(abort, end)
+                else:
+                    data, end = wire.outcome()
+                    self.assertGreater(len(data), 16 * KIB)
+                    self.assertEqual(data[:16 * KIB], noise(16 * KIB))
+                    self.told_tls(abort, end)
+                gate.ends(": reset by the %s;" % resets)
+                wire.close()
+                plain.close()
+        gate.check()
+
+    def test_echo_cut_off(self):
+        """The built-in echo is full when its peer resets: the tunnel ends at once."""
+        server = self.server("echo:", "--timeoutclose", "600")
+        wire = self.tls(server.port)
+        self.fill(wire.sock, wire)
+        harness.reset(wire.sock)
+        server.ends(": reset by the TLS peer;")
+
     @each_gate("--timeoutclose", "1", aborts=(STRICT,), rcvbuf=SMALL)
     def test_stuck_reader_is_reaped(self, gate, abort):
         """A survivor of an abort that never reads does not hold a tunnel for ever."""
