@@ -17,7 +17,9 @@ mask(unsigned bits, unsigned i)
 {
 	if (bits >= 8 * (i + 1))
 		return 0xff;
-	return bits <= 8 * i ? 0 : (uint8_t)(0xff00u >> (bits - 8 * i));
+	if (bits <= 8 * i)
+		return 0;
+	return (uint8_t)(0xff00u >> (bits - 8 * i));
 }
 
 static bool
