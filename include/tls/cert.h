@@ -77,4 +77,8 @@ const char *cert_time_text(int64_t, char *);
  * why and what command to run instead. */
 int cert_strong(const struct der *, struct errmsg *);
 
+/* Judges its key's size, once it is strong, by a level: up to 2 nothing more is wanted,
+ * 3 wants RSA 3072, 4 RSA 7680 and ECDSA P-384, 5 RSA 15360 and P-521.  Returns 0 or -1. */
+int cert_level(const struct der *, unsigned level, struct errmsg *);
+
 #endif

@@ -2,6 +2,7 @@
 #define TLS_CONTEXT_H_
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/errmsg.h"
 #include "tls/trust.h"
@@ -14,22 +15,58 @@ struct tls_context;
 
 enum tls_version { TLS_1_2, TLS_1_3 };
 
+/* Whether a server asks its clients for a certificate.  A client always gets the server's. */
+enum tls_ask { TLS_ASK_REQUIRED, TLS_ASK_OPTIONAL, TLS_ASK_NOT };
+
 struct tls_policy {
 	bool server;         /* we are the TLS server */
 	const char *service; /* for warnings in the log */
 	const char *cert;    /* PEM file: our certificate, then its chain; NULL: none (client) */
 	const char *key;     /* PEM file of the key; NULL: in cert */
 	enum tls_version min, max;
-	bool insecure;       /* whoever comes may pass */
+	const char *const *suites12; /* IANA names, the best first; none: our own choice */
+	size_t nsuites12;
+	const char *const *suites13;
+	size_t nsuites13;
+	const char *const *groups;   /* X25519MLKEM768, X25519, P-256, P-384, P-521; likewise */
+	size_t ngroups;
+	bool client_order;   /* of the suites in common, a server takes the client's first */
+	unsigned level;      /* of our own certificate's key: see cert_level() */
+	enum tls_ask ask;
+	bool insecure;       /* whatever certificate is presented may pass */
+	bool outcasts;       /* server: who may not pass gets a session all the same, of which
+	                      * tls_session_refused() tells */
 	struct trust *trust; /* taken over by a context that is made */
 };
 
 /*
  * Makes a context, reading the files now.  An own certificate that is weak, malformed or
- * does not match the key is an error; an expired one, and a key file that others may read, are warnings in the log.
- * Returns NULL with the message filled; the trust is then still the caller's.
+ * does not match the key is an error; an expired one, and a key file that others may read, are
+ * warnings in the log.  Returns NULL with the message filled; the trust is then still the caller's.
  */
 struct tls_context *tls_context_new(const struct tls_policy *, struct errmsg *);
+
+/* The same, but the old context again, with one more reference, when all that goes into it (digest)
+ * is what it was: live sessions then share it with new ones.  Old may be NULL.  The trust is taken
+ * over either way. */
+struct tls_context *tls_context_renew(const struct tls_policy *, struct tls_context *old,
+    struct errmsg *);
+
+/* The size of a digest. */
+#define TLS_DIGEST 32
+
+/*
+ * A SHA-256 of all that goes into a context: the content of the files of certificate and
+ * key, the certificates that the trust holds, and every other field but service.  Equal digests:
+ * a context would be the same.  It is no secret, but not for the log either.  Returns 0, or -1 with the
+ * message filled (a file cannot be read).
+ */
+int tls_policy_digest(const struct tls_policy *, unsigned char digest[TLS_DIGEST],
+    struct errmsg *);
+
+/* The digest of what a context was made from. */
+const unsigned char *tls_context_digest(const struct tls_context *);
+
 struct tls_context *tls_context_ref(struct tls_context *);
 void tls_context_unref(struct tls_context *);
 

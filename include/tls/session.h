@@ -52,7 +52,8 @@ struct tls_session *tls_session_new(struct tls_context *, const char *name,
 void tls_session_free(struct tls_session *);
 
 /*
- * Goes on with the handshake.  IO_OK: done, and the peer is authorised.  IO_WANT: more
+ * Goes on with the handshake.  IO_OK: done, and the peer is authorised (or, where the
+ * policy has outcasts, tls_session_refused() must be asked).  IO_WANT: more
  * ciphertext is needed.  IO_ALERT, IO_PROTOCOL, IO_NOMEM: failed; what is in out still goes
  * to the peer, and tls_session_failure() has the story.
  */
@@ -76,7 +77,8 @@ const char *tls_session_failure(struct tls_session *, struct errmsg *);
 /* Whether the peer has sent anything at all. */
 bool tls_session_began(const struct tls_session *);
 
-/* Whether it was our own judgement of the peer that ended the handshake. */
+/* Whether it was our own judgement of the peer that ended the handshake, or, where the
+ * policy has outcasts, that the peer may not pass although the handshake is done. */
 bool tls_session_refused(const struct tls_session *);
 
 /* The peer's certificate; NULL before the handshake and where none was presented. */

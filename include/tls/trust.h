@@ -54,6 +54,27 @@ int trust_add_peers(struct trust *, const char *file, struct errmsg *);
  * 1 (usable, with a warning in the message) or -1. */
 int trust_add_cas(struct trust *, const char *file, struct errmsg *);
 
+/*
+ * CA files as stunnel reads them: by trust_read_as(), before any is added, their
+ * certificates become anchors (chain), exact certificates (exact), or both, and then both must hold.
+ * As an anchor only a CA counts, or a self-signed certificate for itself.  Weak or expired
+ * certificates let nobody in and are a warning.  What is added to a trust with chain or exact set
+ * is asked for even when nothing was found to add.
+ */
+void trust_read_as(struct trust *, bool chain, bool exact);
+
+/* Adds the certificates of a PEM file.  Returns 0, 1 (with a warning) or -1. */
+int trust_add_file(struct trust *, const char *file, struct errmsg *);
+
+/* Adds those of every PEM file in a folder, in the order of their names; hidden files, folders and
+ * files without certificates are passed over.  Returns 0, 1 (with a warning: a file cannot be used,
+ * or there was none) or -1. */
+int trust_add_folder(struct trust *, const char *folder, struct errmsg *);
+
+/* The least size of the keys on a peer's path: a level of 0 … 5 as the option
+ * securityLevel has them (cert_level()). */
+void trust_set_level(struct trust *, unsigned);
+
 /* Whether anything at all was added. */
 bool trust_is_empty(const struct trust *);
 
@@ -63,8 +84,8 @@ bool trust_has_cas(const struct trust *);
 /*
  * Judges the chain that a peer presented, chain[0] its own certificate, the
  * rest in any order.  peer_is_server: the peer acts as TLS server (serverAuth use,
- * names matter).  names: the peer must match one of these (DNS names or IP
- * addresses as text), or any when nnames is 0.  now: seconds since the epoch.
+ * names matter).  names: the peer must match one of these (DNS names, IP
+ * addresses as text, or email addresses, which have an "@"), or any when nnames is 0.  now: seconds since the epoch.
  *
  * Rules: with peers configured the fingerprint must be one of them; with CAs
  * configured a path to an anchor must hold; with both, both.  Dates are judged in

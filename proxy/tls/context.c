@@ -12,19 +12,6 @@
 #error "this wolfSSL can be made to trust forged certificates; see ./configure --help"
 #endif
 
-/* AEAD with forward secrecy, the cheaper AES first. */
-static const char suites_12[] =
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
-static const char suites_13[] =
-    "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256";
-static const char suites_both[] =
-    "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256:"
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
-
 static WOLFSSL_METHOD *
 method_of(const struct tls_policy *p)
 {
@@ -35,32 +22,15 @@ method_of(const struct tls_policy *p)
 	return p->server ? wolfSSLv23_server_method() : wolfSSLv23_client_method();
 }
 
-static const char *
-suites_of(const struct tls_policy *p)
-{
-	if (p->min == TLS_1_3)
-		return suites_13;
-	return p->max == TLS_1_2 ? suites_12 : suites_both;
-}
-
 static int
-set_protocol(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
+set_protocol(struct tls_context *c, const struct tls_policy *p, struct errmsg *e)
 {
-	int groups[] = { WOLFSSL_X25519MLKEM768, WOLFSSL_ECC_X25519,
-		WOLFSSL_ECC_SECP256R1, WOLFSSL_ECC_SECP384R1 };
-	/* Without 1.3 there is no hybrid, and a 1.2 hello must not offer it. */
-	int skip = p->max == TLS_1_2 ? 1 : 0;
-
 	if (p->min == TLS_1_2 && p->max == TLS_1_3 &&
-	    wolfSSL_CTX_SetMinVersion(ctx, WOLFSSL_TLSV1_2) != WOLFSSL_SUCCESS)
+	    wolfSSL_CTX_SetMinVersion(c->ctx, WOLFSSL_TLSV1_2) != WOLFSSL_SUCCESS)
 		return errmsg_set(e, "wolfSSL refuses the protocol versions");
-	if (wolfSSL_CTX_set_cipher_list(ctx, suites_of(p)) != WOLFSSL_SUCCESS)
-		return errmsg_set(e, "wolfSSL lacks the cipher suites %s", suites_of(p));
-	if (wolfSSL_CTX_set_groups(ctx, groups + skip,
-	    (int)(sizeof(groups) / sizeof(groups[0])) - skip) != WOLFSSL_SUCCESS)
-		return errmsg_set(e, "wolfSSL lacks the key exchange groups "
-		    "X25519MLKEM768, X25519, P-256, P-384");
-	return 0;
+	if (tls_set_suites(c->ctx, p, e) == -1)
+		return -1;
+	return tls_set_groups(c, p, e);
 }
 
 /* A session cache is shared by all contexts of the process and would let a peer of
@@ -134,7 +104,8 @@ load_cert(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
 
 	if (cert_load_chain(p->cert, &chain, e) == -1)
 		return -1;
-	if (cert_strong(&chain.items[0], e) == -1)
+	if (cert_strong(&chain.items[0], e) == -1 ||
+	    cert_level(&chain.items[0], p->level, e) == -1)
 		errmsg_prefix(e, "%s", p->cert);
 	else if (warn_dates(&chain.items[0], p, e) == -1)
 		errmsg_prefix(e, "%s", p->cert);
@@ -170,34 +141,54 @@ load_key(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
 	return 0;
 }
 
-struct tls_context *
-tls_context_new(const struct tls_policy *p, struct errmsg *e)
+/* Without a certificate asked for there is nothing to judge. */
+static int
+verify_flags(const struct tls_policy *p)
+{
+	if (p->server && p->ask == TLS_ASK_NOT)
+		return WOLFSSL_VERIFY_NONE;
+	if (p->server && (p->ask == TLS_ASK_OPTIONAL || p->outcasts))
+		return WOLFSSL_VERIFY_PEER;
+	return WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+}
+
+static int
+set_identity(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
+{
+	if (p->cert != NULL && (load_cert(ctx, p, e) == -1 || load_key(ctx, p, e) == -1))
+		return -1;
+#ifdef SLUSS_UNSAFE_WOLFSSL
+	wolfSSL_CTX_Unload_trust_peers(ctx);
+#endif
+	wolfSSL_CTX_set_verify(ctx, verify_flags(p), tls_session_verify);
+	return 0;
+}
+
+/* A context of inputs that have the digest. */
+static struct tls_context *
+make(const struct tls_policy *p, const unsigned char *digest, struct errmsg *e)
 {
 	struct tls_context *c;
-	int ask = WOLFSSL_VERIFY_PEER;
 
 	assert(p->min <= p->max);
+	/* Nobody can be judged who is not asked. */
+	assert(!p->server || p->ask != TLS_ASK_NOT || (p->insecure && !p->outcasts));
 	if ((c = calloc(1, sizeof(*c))) == NULL) {
 		errmsg_set(e, "out of memory");
 		goto err0;
 	}
+	c->server = p->server;
+	c->insecure = p->insecure;
+	c->outcasts = p->server && p->outcasts;
+	c->ask = p->ask;
+	memcpy(c->digest, digest, TLS_DIGEST);
 	if ((c->ctx = wolfSSL_CTX_new(method_of(p))) == NULL) {
 		errmsg_set(e, "wolfSSL cannot make a context");
 		goto err1;
 	}
-	if (set_protocol(c->ctx, p, e) == -1 || set_no_resumption(c->ctx, p, e) == -1)
+	if (set_protocol(c, p, e) == -1 || set_no_resumption(c->ctx, p, e) == -1 ||
+	    set_identity(c->ctx, p, e) == -1)
 		goto err2;
-	if (p->cert != NULL && (load_cert(c->ctx, p, e) == -1 || load_key(c->ctx, p, e) == -1))
-		goto err2;
-#ifdef SLUSS_UNSAFE_WOLFSSL
-	wolfSSL_CTX_Unload_trust_peers(c->ctx);
-#endif
-	if (!p->insecure)
-		ask |= WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-	wolfSSL_CTX_set_verify(c->ctx, ask, tls_session_verify);
-	c->server = p->server;
-	c->insecure = p->insecure;
-	c->max = p->max;
 	c->trust = p->trust;
 	atomic_init(&c->refs, 1);
 	return c;
@@ -208,6 +199,25 @@ err1:
 	free(c);
 err0:
 	return NULL;
+}
+
+struct tls_context *
+tls_context_new(const struct tls_policy *p, struct errmsg *e)
+{
+	return tls_context_renew(p, NULL, e);
+}
+
+struct tls_context *
+tls_context_renew(const struct tls_policy *p, struct tls_context *old, struct errmsg *e)
+{
+	unsigned char digest[TLS_DIGEST];
+
+	if (tls_policy_digest(p, digest, e) == -1)
+		return NULL;
+	if (old == NULL || memcmp(old->digest, digest, TLS_DIGEST) != 0)
+		return make(p, digest, e);
+	trust_free(p->trust);
+	return tls_context_ref(old);
 }
 
 struct tls_context *

@@ -14,8 +14,15 @@ struct tls_context {
 	struct trust *trust;
 	bool server;
 	bool insecure;
-	enum tls_version max;
+	bool outcasts;
+	enum tls_ask ask;
+	int shares[2]; /* groups of which a client sends shares in its first hello; 0: none */
+	unsigned char digest[TLS_DIGEST];
 };
+
+/* Tells the library which suites and groups there are.  Returns 0 or -1. */
+int tls_set_suites(WOLFSSL_CTX *, const struct tls_policy *, struct errmsg *);
+int tls_set_groups(struct tls_context *, const struct tls_policy *, struct errmsg *);
 
 /* The verify callback, in session.c: judges the peer of the session in userCtx. */
 int tls_session_verify(int, WOLFSSL_X509_STORE_CTX *);

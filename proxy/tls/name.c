@@ -125,6 +125,40 @@ has_host(const struct x509 *c, struct span host)
 	return x509_host_common_name(c, &cn) && dns_matches(cn, host);
 }
 
+/* The part in front of the "@" is the business of the host behind it. */
+static bool
+email_matches(struct span email, struct span wanted)
+{
+	const unsigned char *at = memrchr(wanted.p, '@', wanted.n);
+	size_t n = (size_t)(at - wanted.p) + 1;
+
+	return email.n == wanted.n && memcmp(email.p, wanted.p, n) == 0 &&
+	    span_equal_nocase((struct span){ email.p + n, email.n - n },
+		(struct span){ wanted.p + n, wanted.n - n });
+}
+
+/* Among the alternative names; else, where those have no email address, in the subject. */
+static bool
+has_email(const struct x509 *c, struct span wanted)
+{
+	struct span rest = c->san;
+	struct general_name name;
+	struct name_walk w = name_walk(c->subject);
+	struct name_attr a;
+	bool any = false;
+
+	while (general_name_next(&rest, &name)) {
+		if (name.tag == NAME_EMAIL && email_matches(name.value, wanted))
+			return true;
+		any = any || name.tag == NAME_EMAIL;
+	}
+	while (!any && name_next(&w, &a))
+		if (SPAN_IS(a.oid, OID_EMAIL) && a.value.tag == TAG_IA5 &&
+		    email_matches(a.value.body, wanted))
+			return true;
+	return false;
+}
+
 bool
 x509_names_host(const struct x509 *c, const char *name)
 {
@@ -132,6 +166,8 @@ x509_names_host(const struct x509 *c, const char *name)
 	char text[HOST_MAX + 1];
 	unsigned char ip[16];
 
+	if (strchr(name, '@') != NULL)
+		return has_email(c, (struct span){ host.p, strlen(name) });
 	if (host.n > HOST_MAX)
 		return false;
 	memcpy(text, host.p, host.n);

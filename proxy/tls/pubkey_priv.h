@@ -39,6 +39,10 @@ struct sigalg {
  * message such as "its RSA key has 1024 bits; ...". */
 int pubkey_read(const struct x509 *, struct pubkey *, struct errmsg *);
 
+/* Judges the size of a key that pubkey_judge() has accepted by a level as cert_level()
+ * has it; the same way. */
+int level_judge(const struct x509 *, unsigned level, struct errmsg *);
+
 /* Reads and judges the algorithm that the certificate is signed with; the same way. */
 int sigalg_read(const struct x509 *, struct sigalg *, struct errmsg *);
 

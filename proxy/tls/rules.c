@@ -84,7 +84,8 @@ rules_leaf(const struct x509 *c, const struct occasion *o, struct errmsg *e)
 
 	if ((v = judge_dates(c, o->now, e)) != TRUST_OK)
 		return v;
-	if (pubkey_judge(c, e) == -1 || sigalg_judge(c, e) == -1)
+	if (pubkey_judge(c, e) == -1 || sigalg_judge(c, e) == -1 ||
+	    level_judge(c, o->level, e) == -1)
 		return weak(c, e);
 	if (c->has_key_usage && (c->key_usage & KU_DIGITAL_SIGNATURE) == 0) {
 		errmsg_set(
@@ -132,6 +133,8 @@ judge_ca(const struct x509 *c, const struct occasion *o, struct errmsg *e)
 	    (v = judge_dates(c, o->now, e)) != TRUST_OK ||
 	    (v = judge_use(c, o->peer_is_server, e)) != TRUST_OK)
 		return v;
+	if (level_judge(c, o->level, e) == -1)
+		return about(c, TRUST_WEAK, e);
 	return judge_extensions(c, e);
 }
 

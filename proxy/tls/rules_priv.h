@@ -13,6 +13,7 @@
 struct occasion {
 	bool peer_is_server;
 	int64_t now;
+	unsigned level; /* least key sizes: see cert_level() */
 };
 
 /* Judges the peer's own certificate by itself. */

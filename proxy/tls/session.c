@@ -53,6 +53,13 @@ io_send(WOLFSSL *ssl, char *p, int len, void *arg)
 	return len;
 }
 
+/* Whether a client need not present a certificate. */
+static bool
+may_go_without(const struct tls_session *s)
+{
+	return s->context->server && s->context->ask != TLS_ASK_REQUIRED;
+}
+
 /* Judges the chain that the library parsed.  Filled: verdict, why, peer. */
 static void
 judge(struct tls_session *s, const WOLFSSL_X509_STORE_CTX *store)
@@ -71,6 +78,8 @@ judge(struct tls_session *s, const WOLFSSL_X509_STORE_CTX *store)
 		s->peer = cert_info_new(&chain[0], &why);
 	if (n > 0 && s->peer == NULL)
 		s->verdict = TRUST_MALFORMED;
+	else if (n == 0)
+		s->verdict = may_go_without(s) ? TRUST_OK : TRUST_NO_CERT;
 	else if (s->context->insecure)
 		s->verdict = TRUST_OK;
 	else
@@ -114,6 +123,10 @@ tls_session_verify(int ok, WOLFSSL_X509_STORE_CTX *store)
 		judge(s, store);
 	else if (!is_judged(s, store))
 		return 0;
+	/* What becomes of an outcast is decided elsewhere.  Malformed certificates stay outside:
+	 * nobody can tell what the library made of them. */
+	if (s->context->outcasts && s->verdict != TRUST_OK)
+		return s->verdict != TRUST_MALFORMED;
 	if (no_issuer)
 		return s->verdict != TRUST_UNKNOWN_CA;
 	return ok && s->verdict == TRUST_OK;
@@ -133,15 +146,13 @@ set_sni(WOLFSSL *ssl, const char *name)
 	    WOLFSSL_SUCCESS ? 0 : -1;
 }
 
-/* Shares for the first two groups, so that a peer without the hybrid loses no round trip. */
 static int
 set_shares(WOLFSSL *ssl, const struct tls_context *c)
 {
-	if (c->server || c->max != TLS_1_3)
-		return 0;
-	if (wolfSSL_UseKeyShare(ssl, WOLFSSL_X25519MLKEM768) != WOLFSSL_SUCCESS)
-		return -1;
-	return wolfSSL_UseKeyShare(ssl, WOLFSSL_ECC_X25519) == WOLFSSL_SUCCESS ? 0 : -1;
+	for (size_t i = 0; i < 2 && c->shares[i] != 0; i++)
+		if (wolfSSL_UseKeyShare(ssl, (word16)c->shares[i]) != WOLFSSL_SUCCESS)
+			return -1;
+	return 0;
 }
 
 struct tls_session *
@@ -240,8 +251,11 @@ tls_session_handshake(struct tls_session *s, struct tls_io *io)
 	s->io = NULL;
 	if (r != IO_OK)
 		return r;
-	/* Belt and braces: nobody gets here without the judgement above. */
-	if (!s->context->insecure && (!s->judged || s->verdict != TRUST_OK))
+	/* Who presented nothing was not judged yet. */
+	if (!s->judged)
+		judge(s, &(WOLFSSL_X509_STORE_CTX){ .totalCerts = 0 });
+	/* Belt and braces: nobody else gets here refused. */
+	if (s->verdict != TRUST_OK && !s->context->outcasts)
 		return IO_PROTOCOL;
 	s->done = true;
 	s->names = NULL;

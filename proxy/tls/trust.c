@@ -1,18 +1,9 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "tls/path_priv.h"
 #include "tls/pubkey_priv.h"
-#include "tls/trust.h"
-
-struct trust {
-	unsigned char (*peers)[CERT_FP_LEN];
-	size_t npeers;
-	struct anchor *anchors;
-	size_t nanchors;
-};
+#include "tls/trust_priv.h"
 
 const char *
 trust_verdict_text(enum trust_verdict v)
@@ -48,6 +39,12 @@ trust_free(struct trust *t)
 	free(t);
 }
 
+void
+trust_set_level(struct trust *t, unsigned level)
+{
+	t->level = level;
+}
+
 bool
 trust_is_empty(const struct trust *t)
 {
@@ -63,112 +60,6 @@ trust_has_cas(const struct trust *t)
 		if (t->anchors[i].issues)
 			return true;
 	return false;
-}
-
-/*
- * What the operator configured.
- */
-
-int
-trust_add_peers(struct trust *t, const char *file, struct errmsg *e)
-{
-	struct der_list list;
-	struct x509 c;
-	void *grown;
-	size_t i;
-
-	if (cert_load_chain(file, &list, e) == -1)
-		return -1;
-	for (i = 0; i < list.n; i++)
-		if (cert_strong(&list.items[i], e) == -1) {
-			errmsg_prefix(e, "%s", file);
-			goto err;
-		}
-	grown = realloc(t->peers, (t->npeers + list.n) * sizeof(*t->peers));
-	if (grown == NULL) {
-		errmsg_set(e, "%s: out of memory", file);
-		goto err;
-	}
-	t->peers = grown;
-	for (i = 0; i < list.n; i++) {
-		if (x509_parse(&c, list.items[i].data, list.items[i].len) != NULL)
-			assert(!"a certificate that was read before");
-		x509_fingerprint(&c, t->peers[t->npeers++]);
-	}
-	der_list_free(&list);
-	return 0;
-err:
-	der_list_free(&list);
-	return -1;
-}
-
-static bool
-has_anchor(const struct trust *t, const struct x509 *c)
-{
-	size_t i;
-
-	for (i = 0; i < t->nanchors; i++)
-		if (x509_same(&t->anchors[i].cert, c))
-			return true;
-	return false;
-}
-
-/* Takes over the certificate; its bytes stay where they are. */
-static void
-add_anchor(struct trust *t, struct der *der)
-{
-	struct anchor *a = &t->anchors[t->nanchors];
-
-	*a = (struct anchor){ .der = *der };
-	if (x509_parse(&a->cert, der->data, der->len) != NULL)
-		assert(!"a certificate that was read before");
-	a->issues = a->cert.is_ca;
-	if (has_anchor(t, &a->cert))
-		return;
-	t->nanchors++;
-	*der = (struct der){ NULL, 0 };
-}
-
-/* Names the first of the anchors from a place on that cannot let anybody in. */
-static int
-warn_about(const struct trust *t, size_t first, const char *file, struct errmsg *e)
-{
-	const int64_t now = time(NULL);
-	size_t i, bad = 0;
-	struct errmsg why;
-
-	for (i = first; i < t->nanchors; i++)
-		if (rules_anchor(&t->anchors[i].cert, now, &why) != TRUST_OK &&
-		    bad++ == 0)
-			*e = why;
-	if (bad == 0)
-		return 0;
-	errmsg_prefix(e,
-	    bad == 1 ? "%s: a certificate lets nobody in"
-		     : "%s: %zu certificates let nobody in, the first of them because",
-	    file, bad);
-	return 1;
-}
-
-int
-trust_add_cas(struct trust *t, const char *file, struct errmsg *e)
-{
-	size_t i, first = t->nanchors;
-	struct der_list list;
-	void *grown;
-
-	if (cert_load_chain(file, &list, e) == -1)
-		return -1;
-	grown = realloc(t->anchors, (t->nanchors + list.n) * sizeof(*t->anchors));
-	if (grown == NULL) {
-		der_list_free(&list);
-		return errmsg_set(e, "%s: out of memory", file);
-	}
-	t->anchors = grown;
-	for (i = 0; i < list.n; i++)
-		add_anchor(t, &list.items[i]);
-	der_list_free(&list);
-	return warn_about(t, first, file, e);
 }
 
 /*
@@ -207,7 +98,7 @@ judge_origin(const struct trust *t, const struct x509 *leaf, const struct der *c
 		.occasion = o };
 	size_t i;
 
-	if (has_anchor(t, leaf))
+	if (trust_has_anchor(t, leaf) && (!t->chain || x509_self_issued(leaf)))
 		return TRUST_OK;
 	presented[0] = *leaf;
 	/* What cannot be read among the others is as if it had not been sent. */
@@ -243,7 +134,7 @@ trust_judge(const struct trust *t, const struct der *chain, size_t nchain,
     bool peer_is_server, const char *const *names, size_t nnames, time_t now,
     struct errmsg *why)
 {
-	const struct occasion o = { peer_is_server, now };
+	const struct occasion o = { peer_is_server, now, t->level };
 	enum trust_verdict v;
 	struct x509 leaf;
 	const char *wrong;
@@ -260,11 +151,11 @@ trust_judge(const struct trust *t, const struct der *chain, size_t nchain,
 		errmsg_set(why, "neither peer certificates nor CAs are configured");
 		return TRUST_UNKNOWN_CA;
 	}
-	if (t->npeers > 0 && (v = judge_pin(t, &leaf, why)) != TRUST_OK)
+	if ((t->pinned || t->npeers > 0) && (v = judge_pin(t, &leaf, why)) != TRUST_OK)
 		return v;
 	if ((v = rules_leaf(&leaf, &o, why)) != TRUST_OK)
 		return v;
-	if (t->nanchors > 0 &&
+	if ((t->chain || t->nanchors > 0) &&
 	    (v = judge_origin(t, &leaf, chain, nchain, &o, why)) != TRUST_OK)
 		return v;
 	return judge_name(&leaf, names, nnames, why);

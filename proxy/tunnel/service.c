@@ -70,6 +70,7 @@ service_new(struct config *config, const struct conf_service *c, struct errmsg *
 		.key = c->key,
 		.min = c->version_min == VERSION_TLS13 ? TLS_1_3 : TLS_1_2,
 		.max = c->version_max == VERSION_TLS13 ? TLS_1_3 : TLS_1_2,
+		.ask = c->insecure ? TLS_ASK_OPTIONAL : TLS_ASK_REQUIRED,
 		.insecure = c->insecure,
 	};
 

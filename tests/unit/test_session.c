@@ -318,6 +318,7 @@ context(bool is_server, const char *cert, const char *peer, const char *ca,
 	ck_assert_ptr_nonnull(p.trust = trust_new());
 	p.cert = cert == NULL ? NULL : file(cert, ".pem");
 	p.insecure = peer == NULL && ca == NULL;
+	p.ask = p.insecure ? TLS_ASK_OPTIONAL : TLS_ASK_REQUIRED;
 	if (peer != NULL && trust_add_peers(p.trust, file(peer, ".crt"), &e) != 0)
 		ck_abort_msg("%s", e.text);
 	if (ca != NULL && trust_add_cas(p.trust, file(ca, ".crt"), &e) != 0)
