@@ -53,6 +53,7 @@ struct endpoint {
 	struct wire wire;
 	struct tls_session *tls;
 	struct buf ahead;    /* TLS: ciphertext not decrypted yet; echo: what goes back */
+	struct buf unread;   /* given back: what a read brings first */
 	size_t control;      /* TLS: bytes kept that no write put there */
 	enum iores held;     /* TLS: outcome that comes after the data, else IO_OK */
 	bool finished;       /* finish was called */
@@ -63,8 +64,12 @@ struct endpoint {
 void endpoint_plain(struct endpoint *, int rfd, int wfd);
 void endpoint_tls(struct endpoint *, int fd, struct tls_session *);
 
-/* A plain endpoint whose tls was set speaks TLS from here on; nothing was read yet. */
+/* A plain endpoint whose tls was set speaks TLS from here on: what was given back is its
+ * ciphertext. */
 void endpoint_upgrade(struct endpoint *);
+
+/* Gives back bytes that were read too much: the next read brings them.  0, or -1 (memory). */
+int endpoint_unread(struct endpoint *, const uint8_t *, size_t);
 void endpoint_echo(struct endpoint *);
 
 bool endpoint_is_tls(const struct endpoint *);

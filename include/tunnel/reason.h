@@ -14,6 +14,8 @@
 	X(REASON_REFUSED_BY_PEER, false, "refused by peer")                    \
 	X(REASON_HANDSHAKE, false, "TLS handshake failed")                     \
 	X(REASON_PROBE, false, "peer left before the TLS handshake")           \
+	X(REASON_PREFACE, false, "no agreement with the peer")                 \
+	X(REASON_PROXY, false, "PROXY header refused")                         \
 	X(REASON_UNAUTHORISED, false, "peer refused")                          \
 	X(REASON_BUSY_TIMEOUT, false, "TIMEOUTbusy exceeded")                  \
 	X(REASON_RESOLVE, false, "name not resolved")                          \

@@ -10,6 +10,7 @@
 #include "tunnel/dial.h"
 #include "tunnel/endpoint.h"
 #include "tunnel/pool.h"
+#include "tunnel/preface.h"
 #include "tunnel/pump.h"
 #include "tunnel/reason.h"
 #include "tunnel/service.h"
@@ -17,8 +18,8 @@
 /*
  * A tunnel: two endpoints, two pumps, and the step it is in.
  *
- *   server: handshake → connect → hand over → splice → …
- *   client: connect → handshake → hand over → splice → …
+ *   server: [preface] → handshake → [preface] → connect → [preface] → hand over → splice → …
+ *   client: connect → [preface] → handshake → [preface] → hand over → splice → …
  *
  * It belongs to one lane at a time, is handed over once, and only its lane's
  * thread touches it.  Events mark and post it; its task then runs its step.
@@ -49,6 +50,10 @@ struct opening {
 	struct sock_setup setup;    /* of what we connect */
 	bool asking;
 	struct dial dial;
+	struct preface preface;     /* the talk of this step */
+	bool talking;               /* … has begun */
+	bool heard_client;          /* something came from the accepted side */
+	struct buf heard[2];        /* bytes that no talk has taken yet, by side */
 	size_t thrown_away;         /* bytes that came after the handshake had failed */
 	struct errmsg why;          /* of the failure, for the log */
 };
@@ -87,9 +92,8 @@ struct tunnel {
 struct tunnel *tunnel_new(struct lane *, struct service *, int rfd, int wfd,
     const struct addr *peer);
 
-/* The steps that open a tunnel, by mode; the last hands it over to a worker lane. */
-extern const struct step tunnel_open_server[];
-extern const struct step tunnel_open_client[];
+/* The steps that open a tunnel of a service; the last hands it over to a worker lane. */
+const struct step *tunnel_open(const struct service *);
 
 /* The steps of an open tunnel. */
 extern const struct step tunnel_spliced[];

@@ -5,6 +5,7 @@
 #include <syslog.h>
 
 #include "check_priv.h"
+#include "conf/protocol.h"
 
 /* Where something stands in front of a message; quoted is what stands there. */
 static void
@@ -96,7 +97,8 @@ static bool
 finds_target(const struct conf_service *s)
 {
 	return (s->transparent & TRANSPARENT_DESTINATION) != 0 ||
-	    (!s->client && s->protocol == PROTOCOL_SOCKS);
+	    (protocol_names_target(s) &&
+		(s->protocol == PROTOCOL_SOCKS || s->connect.n == 0));
 }
 
 /* What was given and refused counts: it has had its message. */
@@ -160,16 +162,14 @@ static void
 check_protocol(struct judge *j)
 {
 	const struct conf_service *s = j->service;
+	const char *option;
+	struct errmsg why;
 
-	if (!s->client && (s->protocol == PROTOCOL_LDAP || s->protocol == PROTOCOL_NNTP))
-		judge_option(j, LOG_ERR, "protocol", "it is for client = yes only");
-	if (s->client && s->protocol == PROTOCOL_CONNECT && s->protocol_host == NULL)
-		judge_option(j, LOG_ERR, "protocol", "protocolHost is missing: give the "
-		    "HOST:PORT that the proxy is to connect to");
-	if (s->protocol == PROTOCOL_NONE && judge_says(j, "protocolHost"))
-		judge_option(j, LOG_WARNING, "protocolHost", "ignored: there is no protocol");
-	if (!s->proxy_in && s->proxy_from.n > 0)
-		judge_option(j, LOG_ERR, "proxyFrom", "proxyIn = yes is missing");
+	if ((option = protocol_check(s, &why)) != NULL)
+		judge_option(j, LOG_ERR, option, "%s", why.text);
+	for (size_t i = 0; (option = protocol_idle(s, i)) != NULL; i++)
+		judge_option(j, LOG_WARNING, option, "ignored: protocol = %s makes no use of it",
+		    protocol_name(s->protocol));
 }
 
 static void

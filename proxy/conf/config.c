@@ -5,6 +5,7 @@
 
 #include "conf/config.h"
 #include "conf/options.h"
+#include "conf/protocol.h"
 
 /* What no option's default says. */
 static void
@@ -192,7 +193,7 @@ check_missing(const struct conf_service *s, struct errmsg *why)
 		return errmsg_set(why,
 		    "--connect is missing: add where the server listens, e.g. --connect "
 		    "db.example.org:4433");
-	if (s->connect.n == 0)
+	if (s->connect.n == 0 && !protocol_names_target(s))
 		return errmsg_set(why,
 		    "--connect is missing: add where the plain service listens, e.g. "
 		    "--connect 127.0.0.1:6379");
@@ -279,12 +280,21 @@ check_versions(const struct conf_service *s, struct errmsg *why)
 	    "lower the other");
 }
 
+static int
+check_protocol(const struct conf_service *s, struct errmsg *why)
+{
+	const char *option = protocol_check(s, why);
+
+	return option == NULL ? 0 : errmsg_prefix(why, "%s", option);
+}
+
 int
 config_check(const struct config *config, struct errmsg *why)
 {
 	static int (*const checks[])(
 	    const struct conf_service *, struct errmsg *) = { check_missing, check_accept,
-		check_connect, check_cert, check_trust, check_names, check_versions };
+		check_connect, check_cert, check_trust, check_names, check_versions,
+		check_protocol };
 	size_t i, j;
 
 	assert(config->nservices > 0);

@@ -40,9 +40,23 @@ stage_free(struct stage *s)
 
 /* Plain */
 
+/* What was given back comes first. */
+static bool
+read_again(struct endpoint *ep, struct stage *st, size_t want, size_t *n)
+{
+	if (ep->unread.len == 0)
+		return false;
+	*n = ep->unread.len < want ? ep->unread.len : want;
+	memcpy(st->plain, buf_head(&ep->unread), *n);
+	buf_consume(&ep->unread, *n);
+	return true;
+}
+
 static enum iores
 plain_read(struct endpoint *ep, struct stage *st, size_t want, size_t *n)
 {
+	if (read_again(ep, st, want, n))
+		return IO_OK;
 	return wire_read(&ep->wire, st->plain, want, n);
 }
 
@@ -159,6 +173,8 @@ tls_read(struct endpoint *ep, struct stage *st, size_t want, size_t *n)
 	enum iores r, sent;
 
 	*n = 0;
+	if (read_again(ep, st, want, n))
+		return IO_OK;
 	if (ep->held != IO_OK)
 		return ep->held;
 	if (ep->control > CONTROL_RESERVE && any_flush(ep) == IO_WANT)
@@ -273,6 +289,25 @@ endpoint_upgrade(struct endpoint *ep)
 {
 	assert(ep->tls != NULL && ep->ops == &plain_ops);
 	ep->ops = &tls_ops;
+	ep->ahead = ep->unread;
+	ep->unread = (struct buf){ 0 };
+}
+
+int
+endpoint_unread(struct endpoint *ep, const uint8_t *p, size_t n)
+{
+	struct buf all = { 0 };
+
+	if (buf_append(&all, p, n) == -1)
+		return -1;
+	if (ep->unread.len > 0 &&
+	    buf_append(&all, buf_head(&ep->unread), ep->unread.len) == -1) {
+		buf_free(&all);
+		return -1;
+	}
+	buf_free(&ep->unread);
+	ep->unread = all;
+	return 0;
 }
 
 void
@@ -300,7 +335,11 @@ endpoint_handshake(struct endpoint *ep, struct stage *st)
 	struct tls_io io = tls_io_on(st);
 	enum iores r, sent;
 
+	/* Once: a handshake takes all that it is given unless it ends. */
+	io.in = ep->ahead.len > 0 ? buf_head(&ep->ahead) : NULL;
+	io.in_len = ep->ahead.len;
 	r = tls_session_handshake(ep->tls, &io);
+	buf_consume(&ep->ahead, ep->ahead.len - io.in_len);
 	while (r == IO_WANT) {
 		r = wire_read(&ep->wire, st->cipher_in, BATCH_MIN, &io.in_len);
 		if (r != IO_OK)
@@ -311,7 +350,7 @@ endpoint_handshake(struct endpoint *ep, struct stage *st)
 	sent = wire_write(&ep->wire, io.out, io.out_len);
 	if (r != IO_OK)
 		return r;
-	if (buf_append(&ep->ahead, io.in, io.in_len) == -1)
+	if (ep->ahead.len == 0 && buf_append(&ep->ahead, io.in, io.in_len) == -1)
 		return IO_NOMEM;
 	return sent;
 }
@@ -321,6 +360,7 @@ endpoint_free(struct endpoint *ep)
 {
 	tls_session_free(ep->tls);
 	buf_free(&ep->ahead);
+	buf_free(&ep->unread);
 	*ep = (struct endpoint){ .ops = NULL };
 }
 

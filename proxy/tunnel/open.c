@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "conf/protocol.h"
 #include "net/sock.h"
 #include "net/stdio.h"
+#include "tunnel/preface_step.h"
 #include "tunnel/tunnel.h"
 
 /* How long a peer whose handshake failed gets to read our alert and leave. */
@@ -435,14 +437,63 @@ never_late(struct tunnel *t)
 
 const struct step tunnel_farewell = { "in the TLS handshake", run_farewell, late_farewell };
 
-const struct step tunnel_open_server[] = {
-	{ "in the TLS handshake", run_handshake, late_handshake },
-	{ "connecting", run_connect, late_connect },
-	{ "handing over", run_hand_over, never_late },
+static enum verdict
+run_proxy_in(struct tunnel *t)
+{
+	return preface_run(t, PREFACE_PROXY_IN);
+}
+
+static enum verdict
+run_clear(struct tunnel *t)
+{
+	return preface_run(t, PREFACE_CLEAR);
+}
+
+static enum verdict
+run_late(struct tunnel *t)
+{
+	return preface_run(t, PREFACE_LATE);
+}
+
+static enum verdict
+run_header(struct tunnel *t)
+{
+	return preface_run(t, PREFACE_HEADER);
+}
+
+static enum verdict
+run_answer(struct tunnel *t)
+{
+	return preface_run(t, PREFACE_ANSWER);
+}
+
+#define PROXY_IN { "waiting for a PROXY header", run_proxy_in, preface_late }
+#define CLEAR { "negotiating in clear", run_clear, preface_late }
+#define HANDSHAKE { "in the TLS handshake", run_handshake, late_handshake }
+#define LATE { "negotiating inside TLS", run_late, preface_late }
+#define CONNECT { "connecting", run_connect, late_connect }
+#define HEADER { "sending a PROXY header", run_header, preface_late }
+#define ANSWER { "answering the client", run_answer, preface_late }
+#define HAND_OVER { "handing over", run_hand_over, never_late }
+
+/* The target is left alone until the peer is authorised. */
+static const struct step open_server[] = {
+	PROXY_IN, CLEAR, HANDSHAKE, LATE, CONNECT, HEADER, ANSWER, HAND_OVER,
 };
 
-const struct step tunnel_open_client[] = {
-	{ "connecting", run_connect, late_connect },
-	{ "in the TLS handshake", run_handshake, late_handshake },
-	{ "handing over", run_hand_over, never_late },
+/* These greet the client with their target's words. */
+static const struct step open_greeter[] = {
+	PROXY_IN, CONNECT, CLEAR, HANDSHAKE, HAND_OVER,
 };
+
+static const struct step open_client[] = {
+	PROXY_IN, CONNECT, HEADER, CLEAR, HANDSHAKE, LATE, HAND_OVER,
+};
+
+const struct step *
+tunnel_open(const struct service *s)
+{
+	if (s->conf->client)
+		return open_client;
+	return protocol_greets(s->conf) ? open_greeter : open_server;
+}

@@ -160,7 +160,7 @@ tunnel_new(struct lane *lane, struct service *s, int rfd, int wfd, const struct 
 	t->timer.due = tunnel_timer_due;
 	t->service = service_ref(s);
 	t->id = atomic_fetch_add(&lane->pool->next_id, 1);
-	t->step = s->conf->client ? tunnel_open_client : tunnel_open_server;
+	t->step = tunnel_open(s);
 	endpoint_plain(&t->down, rfd, wfd);
 	if (tunnel_adopt(t, lane) == -1) {
 		service_unref(s);
@@ -235,6 +235,9 @@ opening_free(struct lane *lane, struct opening *o)
 		*p = o->next_asker;
 	}
 	dial_stop(&o->dial);
+	preface_free(&o->preface);
+	buf_free(&o->heard[PREFACE_DOWN]);
+	buf_free(&o->heard[PREFACE_UP]);
 	free(o);
 }
 

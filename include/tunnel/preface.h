@@ -1,0 +1,115 @@
+#ifndef TUNNEL_PREFACE_H_
+#define TUNNEL_PREFACE_H_
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/errmsg.h"
+#include "conf/config.h"
+#include "net/addr.h"
+
+/*
+ * What is said before a tunnel splices: STARTTLS talk, PROXY headers, CONNECT, SOCKS.
+ * A talk is a function that is called with all bytes at hand of the side it wants to
+ * hear; it takes some, answers into out, and says what comes next.  No sockets, no clock:
+ * the same bytes give the same answers however they are cut.
+ */
+enum preface_side { PREFACE_DOWN, PREFACE_UP }; /* accepted, connected */
+
+enum preface_verdict {
+	PREFACE_MORE,   /* some were taken, or the other side is wanted, or there are too few */
+	PREFACE_DONE,   /* over; bytes not taken belong to what follows */
+	PREFACE_FAILED, /* the message says why; out may have a last word for the peer */
+};
+
+/* Where in the row of steps. */
+enum preface_stage {
+	PREFACE_PROXY_IN, /* in front of everything: a PROXY header from the accepted side */
+	PREFACE_CLEAR,    /* in clear, before the TLS handshake */
+	PREFACE_LATE,     /* behind it, inside TLS */
+	PREFACE_HEADER,   /* once connected: a PROXY header towards the target */
+	PREFACE_ANSWER,   /* once connected: the peer is told */
+};
+
+/* What a PROXY header tells about the accepted side.  Strings live elsewhere. */
+struct preface_facts {
+	const struct addr *from, *to; /* NULL or without an IP address: unknown, or unix */
+	bool tls;                     /* it speaks TLS with us; then also: */
+	bool verified;                /* its certificate was judged and found good */
+	const char *version, *suite;
+	const char *authority;        /* the name that it asked for, or NULL */
+	const uint8_t *cn;            /* of its certificate, or NULL */
+	size_t cn_len;
+	const uint8_t *cert;          /* DER, or NULL */
+	size_t cert_len;
+};
+
+#define PREFACE_WORD 256
+
+struct preface {
+	const struct conf_service *conf;
+	const struct preface_facts *facts; /* PREFACE_HEADER only */
+	enum preface_side from; /* whose bytes the next call gets */
+	unsigned state;         /* the talk's own, 0 at its beginning */
+	unsigned count;         /* messages taken in this talk */
+	struct buf out[2];      /* to be written, by side */
+	char word[PREFACE_WORD]; /* the talk's own */
+	unsigned kind;          /* likewise, kept from one stage to a later one */
+	char *target;           /* where the peer wants to go, as addr_parse() takes it */
+	struct addr source, destination; /* what a PROXY header said */
+	bool has_source;
+	bool failed_target;     /* PREFACE_ANSWER: connecting failed */
+};
+
+typedef enum preface_verdict preface_fn(struct preface *, const uint8_t *, size_t n,
+    size_t *used, struct errmsg *);
+
+/* No talk takes more than this at once. */
+#define PREFACE_MAX ((size_t)96 * 1024)
+
+/* The talk of a service at a stage, NULL when nothing is said there. */
+preface_fn *preface_at(const struct conf_service *, enum preface_stage);
+
+/* Whether bytes that came in clear behind the talk are an attack: then they are dropped. */
+bool preface_drops(const struct conf_service *, enum preface_stage);
+
+/* Begins a talk: what was kept for a later stage stays. */
+void preface_begin(struct preface *, const struct conf_service *);
+void preface_free(struct preface *);
+
+/* The lines of text that several talks are made of. */
+
+#define PREFACE_LINE 2048 /* the longest, with its end */
+
+/*
+ * Takes a line that ends with LF or CR LF from the front into a buffer of PREFACE_LINE
+ * bytes, without its end.  1: taken; 0: no whole line yet; -1 with the message filled: too long, or with a
+ * NUL in it.
+ */
+int preface_line(const uint8_t *, size_t n, size_t *used, char *line, struct errmsg *);
+
+/* Adds the formatted text to what a side gets.  0, or -1 (memory, or cut) with the message. */
+int preface_say(struct preface *, enum preface_side, struct errmsg *, const char *, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Adds bytes.  0 or -1. */
+int preface_put(struct preface *, enum preface_side, struct errmsg *, const void *, size_t);
+
+/* Enough for preface_quote(), its NUL included. */
+#define PREFACE_QUOTE 84
+
+/* A peer's words for the log: cut, and nothing but printable ASCII.  Returns the buffer. */
+const char *preface_quote(char *, const void *, size_t);
+
+/* Base64 of n bytes into a buffer of 4 * (n + 2) / 3 + 1; returns it. */
+char *preface_base64(char *, const void *, size_t);
+
+/* Whether text begins with a word, in any case. */
+bool preface_begins(const char *, const char *);
+
+/* The talks: tables in preface.c name them. */
+preface_fn preface_pgsql_client, preface_pgsql_server;
+
+#endif
