@@ -27,7 +27,7 @@ END
 build_packages='gcc libc6-dev make autoconf automake libtool pkg-config check ca-certificates'
 test_packages='openssl socat stunnel4 gnutls-bin curl redis-server redis-tools nginx
     postgresql postgresql-contrib python3 python3-cryptography
-    strace procps iproute2 valgrind libfaketime clang libclang-rt-dev'
+    strace procps iproute2 nftables valgrind libfaketime clang libclang-rt-dev'
 
 as_root()
 {
