@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/check.h"
 #include "cmd/help.h"
 #include "cmd/keygen.h"
 #include "cmd/run.h"
@@ -19,6 +20,7 @@ static const struct {
 	{ "server", cmd_serve },
 	{ "client", cmd_serve },
 	{ "keygen", cmd_keygen },
+	{ "check", cmd_check },
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -119,7 +121,7 @@ static int
 run_default_file(const char *called)
 {
 	const char *slash = strrchr(called, '/');
-	char *path = run_default(slash != NULL ? slash + 1 : called);
+	const char *path = run_default(slash != NULL ? slash + 1 : called);
 
 	if (access(path, F_OK) == 0)
 		return cmd_run_file(path);

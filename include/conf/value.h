@@ -31,6 +31,9 @@ int value_level(const char *, int *, struct errmsg *);
 /* The facility of syslog whose name the n bytes are, in any case. */
 int value_facility(const char *, size_t n, int *, struct errmsg *);
 
+/* The name of a facility. */
+const char *value_facility_text(int);
+
 /* The path of a file: replaces *path, which is malloc'ed or NULL. */
 int value_path(const char *, char **path, struct errmsg *);
 

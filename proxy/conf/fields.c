@@ -673,6 +673,20 @@ text_number(unsigned n, char *text, size_t size)
 	return text;
 }
 
+/* What is out of range stands for an option that was not given. */
+static const char *
+text_count(const struct option *o, unsigned n, char *text, size_t size)
+{
+	return n < o->min || n > o->max ? NULL : text_number(n, text, size);
+}
+
+static const char *
+text_debug(const struct config *c, char *text, size_t size)
+{
+	snprintf(text, size, "%s.%d", value_facility_text(c->facility), c->debug);
+	return text;
+}
+
 static const char *
 text_scalar(const struct option *o, const void *base, char *text, size_t size)
 {
@@ -687,7 +701,7 @@ text_scalar(const struct option *o, const void *base, char *text, size_t size)
 		return *(const int *)field < 0 ? NULL :
 		    text_number((unsigned)*(const int *)field, text, size);
 	case OPTION_DEBUG:
-		return text_number((unsigned)c->debug, text, size);
+		return text_debug(c, text, size);
 	case OPTION_CHOICE:
 	case OPTION_PROFILE:
 		return text_of(o->words[*(const unsigned *)field], text, size);
@@ -719,7 +733,7 @@ text_scalar(const struct option *o, const void *base, char *text, size_t size)
 		/* Said by the options that it stands for. */
 		return NULL;
 	default:
-		return text_number(*(const unsigned *)field, text, size);
+		return text_count(o, *(const unsigned *)field, text, size);
 	}
 }
 

@@ -1,5 +1,4 @@
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,7 +11,10 @@
 #include <unistd.h>
 
 #include "base/errmsg.h"
+#include "base/file.h"
 #include "conf/file.h"
+
+#define CANNOT_OPEN "cannot open the configuration"
 
 /* What all files of one reading share. */
 struct reading {
@@ -32,12 +34,23 @@ struct input {
 /* What became of a line. */
 enum line_state { LINE_END, LINE_GOOD, LINE_LONG, LINE_NUL };
 
-static void read_path(const char *, struct reading *, unsigned depth);
+static void read_fd(int, const char *, struct reading *, unsigned depth);
 
 static void
 fail(const struct input *in, const char *why)
 {
 	in->all->reader->error(in->all->reader->arg, &in->place, why);
+}
+
+static void
+fail_file(const struct file_reader *reader, const char *path, const char *what, int error)
+{
+	const struct file_place place = { .path = path,
+		.file = reader->opened(reader->arg, path) };
+	struct errmsg why;
+
+	errmsg_set(&why, "%s: %s", what, strerror(error));
+	reader->error(reader->arg, &place, why.text);
 }
 
 /* A line without its '\n'; of one that is no text the beginning. */
@@ -77,43 +90,56 @@ trim(char *s)
 }
 
 static int
-is_regular(const struct dirent *entry, const char *folder)
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* A file of a folder; what is no file, or leads nowhere, is passed over. */
+static void
+include_file(struct input *in, const char *folder, const char *name)
 {
 	char path[PATH_MAX];
 	struct stat st;
+	int fd;
 
-	return snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) < PATH_MAX &&
-	    stat(path, &st) == 0 && S_ISREG(st.st_mode);
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", folder, name) >= sizeof(path)) {
+		fail(in, "the path of a file in the folder is too long");
+		return;
+	}
+	if ((fd = file_open(path)) == -1) {
+		if (errno != ENOENT && errno != ENXIO && errno != EISDIR && errno != EINVAL)
+			fail_file(in->all->reader, path, CANNOT_OPEN, errno);
+	} else if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
+		close(fd);
+	else
+		read_fd(fd, path, in->all, in->depth + 1);
 }
 
 /* The files of a folder in the order of their names. */
 static void
 include(struct input *in, const char *folder)
 {
-	struct dirent **entries;
 	struct errmsg why;
-	char path[PATH_MAX];
-	int n;
+	char **names;
+	size_t n;
 
 	if (in->depth >= FILE_DEPTH_MAX) {
 		fail(in, "folders include one another without end");
 		in->all->stopped = true;
 		return;
 	}
-	if ((n = scandir(folder, &entries, NULL, alphasort)) == -1) {
+	if (file_names(folder, &names, &n) == -1) {
 		errmsg_set(&why, "cannot read the folder %.256s: %s", folder,
 		    strerror(errno));
 		fail(in, why.text);
 		return;
 	}
-	for (int i = 0; i < n; i++) {
-		if (!in->all->stopped && is_regular(entries[i], folder)) {
-			snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name);
-			read_path(path, in->all, in->depth + 1);
-		}
-		free(entries[i]);
-	}
-	free(entries);
+	if (n > 0)
+		qsort(names, n, sizeof(*names), by_name);
+	for (size_t i = 0; i < n && !in->all->stopped; i++)
+		include_file(in, folder, names[i]);
+	file_names_free(names, n);
 }
 
 /* "key = value": the line is cut into the two, so the place gets a copy of it. */
@@ -204,17 +230,6 @@ read_lines(struct input *in)
 }
 
 static void
-fail_file(const struct file_reader *reader, const char *path, const char *what, int error)
-{
-	const struct file_place place = { .path = path,
-		.file = reader->opened(reader->arg, path) };
-	struct errmsg why;
-
-	errmsg_set(&why, "%s: %s", what, strerror(error));
-	reader->error(reader->arg, &place, why.text);
-}
-
-static void
 read_fd(int fd, const char *name, struct reading *all, unsigned depth)
 {
 	struct input *in;
@@ -234,23 +249,28 @@ read_fd(int fd, const char *name, struct reading *all, unsigned depth)
 	free(in);
 }
 
+/* What is named may be a pipe, which is waited for. */
 static void
-read_path(const char *path, struct reading *all, unsigned depth)
+wait_for_input(int fd)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int flags = fcntl(fd, F_GETFL);
 
-	if (fd == -1)
-		fail_file(all->reader, path, "cannot open the configuration", errno);
-	else
-		read_fd(fd, path, all, depth);
+	if (flags != -1)
+		fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 }
 
 void
 file_read(const char *path, const struct file_reader *reader)
 {
 	struct reading all = { .reader = reader };
+	int fd = file_open(path);
 
-	read_path(path, &all, 0);
+	if (fd == -1) {
+		fail_file(reader, path, CANNOT_OPEN, errno);
+		return;
+	}
+	wait_for_input(fd);
+	read_fd(fd, path, &all, 0);
 }
 
 void

@@ -108,25 +108,37 @@ replace(char **at, const char *text, struct errmsg *why)
 	return 0;
 }
 
+static const char *const facility_words[] = { "auth", "authpriv", "cron", "daemon", "kern",
+	"lpr", "mail", "news", "syslog", "user", "uucp", "local0", "local1", "local2",
+	"local3", "local4", "local5", "local6", "local7" };
+static const int facilities[] = { LOG_AUTH, LOG_AUTHPRIV, LOG_CRON, LOG_DAEMON, LOG_KERN,
+	LOG_LPR, LOG_MAIL, LOG_NEWS, LOG_SYSLOG, LOG_USER, LOG_UUCP, LOG_LOCAL0, LOG_LOCAL1,
+	LOG_LOCAL2, LOG_LOCAL3, LOG_LOCAL4, LOG_LOCAL5, LOG_LOCAL6, LOG_LOCAL7 };
+
+#define NFACILITIES (sizeof(facilities) / sizeof(facilities[0]))
+
 int
 value_facility(const char *text, size_t n, int *facility, struct errmsg *why)
 {
-	static const char *const words[] = { "auth", "authpriv", "cron", "daemon", "kern",
-		"lpr", "mail", "news", "syslog", "user", "uucp", "local0", "local1", "local2",
-		"local3", "local4", "local5", "local6", "local7" };
-	static const int means[] = { LOG_AUTH, LOG_AUTHPRIV, LOG_CRON, LOG_DAEMON, LOG_KERN,
-		LOG_LPR, LOG_MAIL, LOG_NEWS, LOG_SYSLOG, LOG_USER, LOG_UUCP, LOG_LOCAL0,
-		LOG_LOCAL1, LOG_LOCAL2, LOG_LOCAL3, LOG_LOCAL4, LOG_LOCAL5, LOG_LOCAL6,
-		LOG_LOCAL7 };
 	char word[WORD_MAX] = "";
 	size_t i;
 
 	if (n < sizeof(word))
 		memcpy(word, text, n);
-	if (value_choice(word, words, sizeof(words) / sizeof(words[0]), &i, why) == -1)
+	if (value_choice(word, facility_words, NFACILITIES, &i, why) == -1)
 		return errmsg_prefix(why, "the facility in front of the level");
-	*facility = means[i];
+	*facility = facilities[i];
 	return 0;
+}
+
+const char *
+value_facility_text(int facility)
+{
+	size_t i = 0;
+
+	while (i < NFACILITIES - 1 && facilities[i] != facility)
+		i++;
+	return facility_words[i];
 }
 
 int

@@ -216,7 +216,7 @@ static const struct {
 	    "x:8: \"stack=9\": ignored: no thread belongs to a connection\n" },
 	{ SERVER "pty=yes\n", "x:7: \"pty = yes\": ignored: there is no exec\n" },
 	{ SERVER "protocolHost=a\n",
-	    "x:7: \"protocolHost = a\": ignored: there is no protocol\n" },
+	    "x:7: \"protocolHost = a\": ignored: protocol = none makes no use of it\n" },
 	{ "TIMEOUTbusy=20\n" PLAIN_SERVER "verifyChain=yes\nCAfile=a\nabort=compat\n", "" },
 	/* One warning for each default that is weaker than ours. */
 	{ PLAIN_SERVER,

@@ -1,0 +1,115 @@
+#include <stdio.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cmd/check.h"
+#include "cmd/run.h"
+#include "conf/options.h"
+#include "dump_priv.h"
+#include "net/addr.h"
+#include "run_priv.h"
+#include "server/limits.h"
+#include "tls/library.h"
+#include "tunnel/service.h"
+
+/* Names to listen on must be known at the start. */
+static int
+check_accept(const struct conf_service *s)
+{
+	struct addr_list list;
+	struct errmsg e;
+	int rc = 0;
+
+	for (size_t i = 0; i < s->accept.n; i++) {
+		if (s->accept.items[i].kind != ADDR_TCP)
+			continue;
+		if (addr_resolve(&s->accept.items[i], true, false, &list, &e) == 0) {
+			addr_list_free(&list);
+			continue;
+		}
+		log_line(LOG_ERR, RUN_ID, "Service [%s]: accept: %s", s->name, e.text);
+		rc = -1;
+	}
+	return rc;
+}
+
+static int
+check_exec(const struct conf_service *s)
+{
+	if (s->exec == NULL || access(s->exec, X_OK) == 0)
+		return 0;
+	log_line(LOG_ERR, RUN_ID, "Service [%s]: exec: %s cannot be run: %m", s->name, s->exec);
+	return -1;
+}
+
+/* Reads the section's files. */
+static int
+check_files(struct config *c, const struct conf_service *s)
+{
+	struct service *service;
+	struct errmsg e;
+
+	if ((service = service_new(c, s, &e)) == NULL) {
+		log_line(LOG_ERR, RUN_ID, "Service [%s]: %s", s->name, e.text);
+		return -1;
+	}
+	service_unref(service);
+	return 0;
+}
+
+static int
+check_limits(const struct config *c)
+{
+	struct errmsg e;
+	unsigned max;
+
+	if (limits_max_tunnels(c, &max, &e) == 0)
+		return 0;
+	log_line(LOG_ERR, RUN_ID, "%s", e.text);
+	return -1;
+}
+
+/* Everything that is wrong is said, not only the first. */
+static int
+check(struct config *c)
+{
+	struct errmsg e;
+	int rc = check_limits(c);
+
+	if (tls_library_start(&e) == -1) {
+		log_line(LOG_ERR, RUN_ID, "%s", e.text);
+		return -1;
+	}
+	for (size_t i = 0; i < c->nservices; i++)
+		if ((check_accept(&c->services[i]) | check_exec(&c->services[i]) |
+			check_files(c, &c->services[i])) != 0)
+			rc = -1;
+	if (rc == 0)
+		dump_config(stdout, c);
+	tls_library_stop();
+	return rc;
+}
+
+int
+cmd_check(int argc, char **argv)
+{
+	struct config *config;
+	int rc = -1;
+
+	if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
+		fputs("Usage: sluss check [CONFIG]\n\n"
+		    "Does all that a start would but for listening, and prints the effective\n"
+		    "configuration with the dates of the certificates.\n",
+		    argc == 2 && strcasecmp(argv[1], "--help") == 0 ? stdout : stderr);
+		return argc == 2 && strcasecmp(argv[1], "--help") == 0 ? 0 : 1;
+	}
+	log_hold();
+	if ((config = run_load(argc == 2 ? argv[1] : run_default("sluss"))) != NULL)
+		rc = check(config);
+	config_free(config);
+	if (rc != 0)
+		log_line(LOG_ERR, RUN_ID, "Configuration failed");
+	log_give_up();
+	return rc == 0 ? 0 : 1;
+}
