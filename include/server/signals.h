@@ -4,7 +4,7 @@
 #include "base/errmsg.h"
 
 /*
- * SIGTERM, SIGINT, SIGQUIT and SIGHUP as a descriptor that becomes readable; one of the
+ * SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1 and SIGUSR2 as a descriptor that becomes readable; one of the
  * first three that was ignored when the program started stays ignored.  SIGPIPE is ignored.  Call before any
  * thread exists.  Returns the descriptor, or -1 with the message filled.
  */

@@ -23,6 +23,14 @@ struct pool;
 struct acceptor;
 struct opening;
 
+/* How far a listing of a lane's tunnels has come (tunnel/list.h). */
+struct list {
+	struct inbox_msg msg;
+	struct task task;
+	struct tunnel *next;
+	atomic_bool busy;
+};
+
 struct lane {
 	struct pool *pool;
 	struct loop *loop;
@@ -30,6 +38,7 @@ struct lane {
 	struct tunnel *tunnels;    /* all that it owns */
 	struct opening *askers;    /* those that wait for a name */
 	struct acceptor *acceptor; /* accept lanes only */
+	struct list list;
 	pthread_t thread;
 	bool started;
 	/* Worker lanes, for placing new tunnels: read by accept lanes. */

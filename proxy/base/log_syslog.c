@@ -79,6 +79,13 @@ find_again(struct log_syslog *s, time_t now)
 	return why;
 }
 
+/* Ours are answers to the operator; syslog's are put on everybody's terminal. */
+static int
+priority(const struct log_syslog *s, const struct log_record *r)
+{
+	return s->facility | (r->level == LOG_EMERG ? LOG_NOTICE : r->level);
+}
+
 int
 log_syslog_put(struct log_syslog *s, const struct log_record *r)
 {
@@ -88,7 +95,7 @@ log_syslog_put(struct log_syslog *s, const struct log_record *r)
 
 	localtime_r(&r->at.tv_sec, &tm);
 	strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S", &tm);
-	n = snprintf(line, sizeof(line), "<%d>%s %s: %.*s", s->facility | r->level, stamp,
+	n = snprintf(line, sizeof(line), "<%d>%s %s: %.*s", priority(s, r), stamp,
 	    s->ident, (int)log_text_bare(r, bare), bare);
 	if (n < 0)
 		return EINVAL;

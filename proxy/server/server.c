@@ -16,6 +16,7 @@
 #include "server/signals.h"
 #include "tls/library.h"
 #include "tunnel/acceptor.h"
+#include "tunnel/list.h"
 #include "tunnel/tunnel.h"
 
 /* How often and how long to wait for standard output after a failure. */
@@ -104,10 +105,19 @@ take_signals(struct server *s)
 	int sig;
 
 	while ((sig = signals_next(s->signal_fd)) != 0)
-		if (sig == SIGHUP)
+		switch (sig) {
+		case SIGHUP:
 			s->reload = true;
-		else
+			break;
+		case SIGUSR1:
+			s->reopen = true;
+			break;
+		case SIGUSR2:
+			s->list = true;
+			break;
+		default:
 			s->ends++;
+		}
 }
 
 /* Waits for main's events, at most so long (-1: for ever), and takes the signals. */
@@ -168,15 +178,30 @@ why_not(const struct server *s)
 }
 
 static void
+reopen_log(void)
+{
+	struct errmsg e;
+
+	if (log_reopen(&e) == -1)
+		log_line(LOG_ERR, "main", "Log not reopened: %s", e.text);
+	else
+		log_line(LOG_NOTICE, "main", "Log reopened");
+}
+
+static void
 take_requests(struct server *s)
 {
 	const char *why = why_not(s);
 
+	if (s->reopen)
+		reopen_log();
+	if (s->list)
+		list_tunnels(s->pool);
 	if (s->reload && why != NULL)
 		log_line(LOG_NOTICE, "main", "Reload ignored: %s", why);
 	else if (s->reload)
 		server_reload(s);
-	s->reload = false;
+	s->reload = s->reopen = s->list = false;
 }
 
 /* Serves until a signal or the end of the tunnel on stdio. */

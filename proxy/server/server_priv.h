@@ -26,7 +26,7 @@ struct server {
 	struct pool *pool;
 	int signal_fd;
 	unsigned ends;        /* signals that asked for the end so far */
-	bool reload;          /* asked for */
+	bool reload, reopen, list; /* asked for */
 };
 
 /* Makes every service.  Returns 0, or -1 with the message filled and none left. */

@@ -10,13 +10,15 @@ int
 signals_open(struct errmsg *e)
 {
 	static const int ends[] = { SIGTERM, SIGINT, SIGQUIT };
+	static const int requests[] = { SIGHUP, SIGUSR1, SIGUSR2 };
 	struct sigaction old;
 	sigset_t set;
 	int fd;
 
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+		sigaddset(&set, requests[i]);
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		if (sigaction(ends[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			sigaddset(&set, ends[i]);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tunnel/acceptor.h"
+#include "tunnel/list.h"
 #include "tunnel/pool.h"
 #include "tunnel/tunnel.h"
 
@@ -24,6 +25,7 @@ static int
 lane_init(struct lane *lane, struct pool *pool)
 {
 	lane->pool = pool;
+	list_init(lane);
 	/* A tunnel has a timer, and one more while it connects. */
 	lane->loop = loop_new(2 * (size_t)atomic_load(&pool->max_tunnels) + 16);
 	return lane->loop != NULL ? stage_init(&lane->stage) : -1;

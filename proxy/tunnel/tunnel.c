@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tunnel/list.h"
 #include "tunnel/tunnel.h"
 
 #define OF(type, member, p) ((type *)((char *)(p) - offsetof(type, member)))
@@ -213,6 +214,7 @@ tunnel_release(struct tunnel *t)
 		wire_leave(&t->up.wire, l);
 	loop_timer_cancel(l, &t->timer);
 	loop_unpost(l, &t->task);
+	list_forget(t->lane, t);
 	*t->link = t->next;
 	if (t->next != NULL)
 		t->next->link = t->link;

@@ -1,6 +1,7 @@
 """The configuration taken anew: SIGHUP, and files that change."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -43,6 +44,10 @@ class Reload(Case):
         shutil.copy(source, self.path(name + ".new"))
         os.rename(self.path(name + ".new"), self.path(name))
         return self.path(name)
+
+    def read(self, path):
+        with open(path) as f:
+            return f.read()
 
     def assert_reloaded(self, program):
         self.assertRegex(reload(program), DONE)
@@ -117,8 +122,7 @@ class Commands(Reload):
         live = self.place(one, "live.pem")
         server = self.server(self.target.target, "--cert", live)
         base = self.baseline(server)
-        with open(one) as f:
-            text = f.read()
+        text = self.read(one)
         half = text[:len(text) // 2]
         for bad, why in ((None, "live.pem"), ("", "live.pem"), (half, "live.pem"),
                          ("-----BEGIN NONSENSE-----\n", "live.pem")):
@@ -187,6 +191,162 @@ class Commands(Reload):
         self.assertIn("Reload ignored", reload(client))
         client.process.stdin.close()
         self.assertEqual(client.wait(), 0)
+
+
+class Files(Reload):
+    """sluss CONFIG."""
+
+    def setUp(self):
+        super().setUp()
+        self.peer = self.identity("one")
+        self.identity("two")
+
+    def section(self, name, accept, connect=None, cert="one"):
+        return ["[%s]" % name, "accept = %s" % accept,
+                "connect = %s" % (connect or self.target.target),
+                "cert = %s" % self.path(cert + ".pem"), "insecure = yes"]
+
+    def write(self, *sections, head=()):
+        lines = ["foreground = yes", "syslog = no", "reloadOnChange = no"] + list(head)
+        for s in sections:
+            lines += s
+        with open(self.path("conf.new"), "w") as f:
+            f.write("\n".join(lines) + "\n")
+        os.rename(self.path("conf.new"), self.path("conf"))
+
+    def serve(self, *sections, **kw):
+        self.write(*sections, **kw)
+        return self.own(Sluss(self.path("conf")))
+
+    def ports(self, program):
+        """Where each service was bound last."""
+        return {m.group(1): int(m.group(3).rsplit(":", 1)[1])
+                for m in map(BOUND.search, list(program.lines)) if m}
+
+    def anyone(self):
+        ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        ctx.check_hostname = False
+        ctx.verify_mode = ssl.CERT_NONE
+        return ctx
+
+    def visit(self, port):
+        """Whom one meets there: the certificate in DER; the tunnel works."""
+        with self.anyone().wrap_socket(connect(port)) as tls:
+            tls.sendall(b"hello")
+            self.assertEqual(tls.recv(5), b"hello")
+            return tls.getpeercert(True)
+
+    def refused(self, port):
+        try:
+            connect(port).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+    def test_listeners_come_and_go(self):
+        sluss = self.serve(self.section("a", "127.0.0.1:0"), self.section("b", "127.0.0.1:0"))
+        first = self.ports(sluss)
+        base = self.baseline(sluss)
+        tls = self.anyone().wrap_socket(self.own(connect(first["a"])))
+        tls.sendall(b"1")
+        self.assertEqual(tls.recv(1), b"1")
+        for _ in range(3):
+            self.write(self.section("b", "127.0.0.1:0"), self.section("c", "127.0.0.1:0"))
+            self.assert_reloaded(sluss)
+            ports = self.ports(sluss)
+            self.assertEqual(ports["b"], first["b"])
+            self.assertTrue(self.refused(ports["a"]))
+            self.visit(ports["b"])
+            self.visit(ports["c"])
+            # The tunnel of a service that is gone goes on.
+            tls.sendall(b"2")
+            self.assertEqual(tls.recv(1), b"2")
+            self.write(self.section("a", "127.0.0.1:0"), self.section("b", "127.0.0.1:0"))
+            self.assert_reloaded(sluss)
+            self.assertTrue(self.refused(ports["c"]))
+            self.visit(self.ports(sluss)["a"])
+        tls.close()
+        self.back_to(sluss, base)
+        self.assertEqual(self.ports(sluss)["b"], first["b"])
+        self.assertEqual(sum("[b]" in l and "bound to" in l for l in sluss.lines), 1)
+
+    def test_an_address_changes_hands(self):
+        """A listener that stays serves what the new file says: another section, by port."""
+        sluss = self.serve(self.section("a", "127.0.0.1:0"))
+        port = self.ports(sluss)["a"]
+        self.assertEqual(self.visit(port), self.der("one"))
+        self.write(self.section("b", "127.0.0.1:%d" % port, cert="two"))
+        self.assert_reloaded(sluss)
+        self.assertEqual(self.visit(port), self.der("two"))
+
+    def test_all_or_nothing(self):
+        """What cannot be bound, or is wrong, leaves everything as it was."""
+        taken = self.own(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+        sluss = self.serve(self.section("a", "127.0.0.1:0"))
+        port = self.ports(sluss)["a"]
+        base = self.baseline(sluss)
+        changed = self.section("a", "127.0.0.1:0", cert="two")
+        for more, why in (
+                (self.section("b", "127.0.0.1:%d" % taken), "Binding service .b. to .*in use"),
+                (["[b]", "accept = 1", "connct = 2"], "Configuration failed"),
+                (["[b]", "accept = 127.0.0.1:0"], "Configuration failed"),
+                (self.section("b", "127.0.0.1:0", cert="nothing"), ".*nothing.pem")):
+            self.write(changed, self.section("new", "127.0.0.1:0"), more)
+            for _ in range(2):
+                self.assert_fails(sluss, why)
+                self.assertEqual(self.visit(port), self.der("one"))
+        self.assertEqual(list(self.ports(sluss)), ["a"])
+        os.unlink(self.path("conf"))
+        self.assert_fails(sluss, "Configuration failed")
+        self.write(changed)
+        self.assert_reloaded(sluss)
+        self.assertEqual(self.visit(port), self.der("two"))
+        self.back_to(sluss, base)
+
+    def test_globals(self):
+        """What can change does; what cannot is named."""
+        sluss = self.serve(self.section("a", "127.0.0.1:0"), head=["debug = notice"])
+        port = self.ports(sluss)["a"]
+        self.visit(port)
+        self.write(self.section("a", "127.0.0.1:0"),
+                   head=["debug = info", "maxTunnels = 1", "pid = " + self.path("pid"),
+                         "output = " + self.path("log"), "acceptThreads = 1"])
+        self.assert_reloaded(sluss)
+        for name in ("pid", "acceptThreads"):
+            sluss.wait_log(r"LOG4\[main\]: %s has changed" % name)
+        first = self.anyone().wrap_socket(self.own(connect(port)))
+        second = self.own(connect(port))
+        second.settimeout(0.3)
+        with self.assertRaises(TimeoutError):
+            self.anyone().wrap_socket(second)
+        first.close()
+        second.close()
+        self.visit(port)
+        sluss.ends("closed")
+        self.assertIn("LOG6", self.read(self.path("log")))
+        # Another limit lets those in that wait.
+        first = self.anyone().wrap_socket(self.own(connect(port)))
+        second = self.own(connect(port))
+        self.write(self.section("a", "127.0.0.1:0"), head=["maxTunnels = 5"])
+        self.assert_reloaded(sluss)
+        second.settimeout(PATIENCE)
+        self.anyone().wrap_socket(second).close()
+        first.close()
+
+    def test_unix_sockets(self):
+        a, b = self.path("a"), self.path("b")
+        client = ["client = yes", "connect = 127.0.0.1:1", "insecure = yes"]
+        sluss = self.serve(["[a]", "accept = " + a] + client)
+        made = os.stat(a).st_ino
+        self.write(["[a]", "accept = " + a] + client, ["[b]", "accept = " + b] + client)
+        self.assert_reloaded(sluss)
+        self.assertEqual(os.stat(a).st_ino, made)
+        self.assertTrue(os.path.exists(b))
+        self.write(["[b]", "accept = " + b] + client)
+        self.assert_reloaded(sluss)
+        self.assertFalse(os.path.exists(a))
+        self.assertEqual(sluss.stop(), 0)
+        self.assertFalse(os.path.exists(b))
 
 
 class Knock(threading.Thread):
@@ -293,6 +453,56 @@ class Signals(Reload):
         self.talk(tls)
         self.shown(server.port)
         self.assert_reloaded(server)
+
+    def test_list(self):
+        """SIGUSR2: a line a tunnel, whatever the level."""
+        server = self.server(self.target.target, "--debug", "notice")
+        tunnels = [self.tls(server.port) for _ in range(70)]
+        for i, t in enumerate(tunnels):
+            self.talk(t, b"x" * (i + 1))
+        silent = self.own(connect(server.port))
+        server.process.send_signal(signal.SIGUSR2)
+        server.wait_log(r"LOG0\[main\]: \d+ tunnels")
+        line = (r"LOG0\[(\d+)\]: Service \[server\] (\S+) -> (.*): (.*); (\d+) bytes to TLS, "
+                r"(\d+) bytes from TLS; \d+\.\d{3} s")
+        server.wait_log(line.replace("(.*): (.*)", r"\(not connected\): in the TLS handshake"))
+
+        def found():
+            return [m for m in (re.search(line, l) for l in list(server.lines)) if m]
+        wait_for(lambda: len(found()) >= 70, "a line a tunnel")
+        seen = {m.group(2): m for m in found()}
+        for i, t in enumerate(tunnels):
+            m = seen["127.0.0.1:%d" % t.sock.getsockname()[1]]
+            self.assertEqual(m.groups()[2:], (self.target.target, "open", str(i + 1), str(i + 1)))
+        silent.close()
+
+    def test_reopen(self):
+        """SIGUSR1: the log goes on in a new file."""
+        conf, log = self.path("conf"), self.path("log")
+        with open(conf, "w") as f:
+            f.write("foreground = yes\nsyslog = no\noutput = %s\n[a]\nclient = yes\n"
+                    "accept = 127.0.0.1:0\nconnect = 1\n" % log)
+        sluss = self.own(Sluss(conf))
+        os.rename(log, log + ".1")
+        sluss.process.send_signal(signal.SIGUSR1)
+        sluss.wait_log("Log reopened")
+        wait_for(lambda: os.path.exists(log) and "Log reopened" in self.read(log), "the new log")
+        self.assertNotIn("Log reopened", self.read(log + ".1"))
+
+    def test_storm_of_all(self):
+        """HUP, USR1, USR2 and TERM at once, with tunnels and newcomers."""
+        for _ in range(3):
+            server = self.server(self.target.target, "--timeoutdrain", "0")
+            tunnels = [self.tls(server.port) for _ in range(10)]
+            for i in range(200):
+                for sig in (signal.SIGHUP, signal.SIGUSR2, signal.SIGUSR1):
+                    server.process.send_signal(sig)
+                if i % 20 == 0:
+                    self.talk(tunnels[i // 20])
+            self.shown(server.port)
+            for sig in (signal.SIGHUP, signal.SIGUSR2, signal.SIGTERM, signal.SIGUSR1):
+                server.process.send_signal(sig)
+            self.assertEqual(server.wait(), 0)
 
 
 if __name__ == "__main__":

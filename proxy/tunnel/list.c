@@ -1,0 +1,95 @@
+#include <stdio.h>
+
+#include "base/log.h"
+#include "tunnel/list.h"
+#include "tunnel/tunnel.h"
+
+/* Tunnels a turn. */
+#define SLICE 32
+
+/* The answer to a question: written whatever the level. */
+#define LEVEL LOG_EMERG
+
+#define OF(type, member, p) ((type *)((char *)(p) - offsetof(type, member)))
+
+static const char *
+state_of(const struct tunnel *t)
+{
+	if (t->step == tunnel_spliced &&
+	    (t->fwd.state != PUMP_FLOWS || t->rev.state != PUMP_FLOWS))
+		return "half closed";
+	return t->step->name;
+}
+
+static void
+list_one(const struct tunnel *t, uint64_t now)
+{
+	bool client = t->service->conf->client;
+	uint64_t ms = now - t->started;
+	char id[24];
+	const struct log_speaker speaker = { .id = id, .service = t->service->conf->name,
+		.level = -1 };
+
+	snprintf(id, sizeof(id), "%llu", (unsigned long long)t->id);
+	log_say(&speaker, LEVEL, "Service [%s] %s -> %s: %s; %llu bytes to TLS, %llu bytes from TLS; "
+	    "%llu.%03llu s", t->service->conf->name, t->from,
+	    t->to != NULL ? t->to : "(not connected)", state_of(t),
+	    (unsigned long long)(client ? t->fwd.bytes : t->rev.bytes),
+	    (unsigned long long)(client ? t->rev.bytes : t->fwd.bytes),
+	    (unsigned long long)(ms / 1000), (unsigned long long)(ms % 1000));
+}
+
+static void
+list_some(struct task *task)
+{
+	struct lane *lane = OF(struct lane, list.task, task);
+	struct list *l = &lane->list;
+
+	for (int i = 0; i < SLICE && l->next != NULL; i++, l->next = l->next->next)
+		list_one(l->next, loop_now(lane->loop));
+	if (l->next != NULL)
+		loop_post(lane->loop, task);
+	else
+		atomic_store(&l->busy, false);
+}
+
+static void
+list_arrived(struct inbox_msg *m, void *owner)
+{
+	struct lane *lane = owner;
+
+	(void)m;
+	lane->list.next = lane->tunnels;
+	loop_post(lane->loop, &lane->list.task);
+}
+
+void
+list_init(struct lane *lane)
+{
+	lane->list.msg.deliver = list_arrived;
+	lane->list.task.run = list_some;
+}
+
+void
+list_forget(struct lane *lane, const struct tunnel *t)
+{
+	if (lane->list.next == t)
+		lane->list.next = t->next;
+}
+
+static void
+ask(struct lane *lane)
+{
+	if (!atomic_exchange(&lane->list.busy, true))
+		inbox_push(loop_inbox(lane->loop), &lane->list.msg);
+}
+
+void
+list_tunnels(struct pool *p)
+{
+	log_line(LEVEL, "main", "%u tunnels", atomic_load(&p->live));
+	for (size_t i = 0; i < p->naccept; i++)
+		ask(&p->accept[i]);
+	for (size_t i = 0; i < p->nwork; i++)
+		ask(&p->work[i]);
+}
