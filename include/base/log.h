@@ -21,6 +21,9 @@
  * log_give_up() by one at a time.
  */
 
+/* More text than a line has room for. */
+#define LOG_TEXT_BYTES 2048
+
 /* Sets the most talkative level that is written; the default is LOG_NOTICE. */
 void log_level(int);
 

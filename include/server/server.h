@@ -14,7 +14,8 @@ struct loader {
 /*
  * Runs a checked configuration until it is over: a signal asks for the end, or the tunnel on
  * our stdio ends.  Returns the process's exit status: 0 for a normal end, 2 when the
- * tunnel on stdio ended in an error; or -1 with the message filled when it could not start.
+ * tunnel on stdio ended in an error; or -1 with the message filled when it could not start;
+ * what was logged until then may still be held: see log_give_up().
  * The configuration stays the caller's; the loader must outlive the call.
  */
 int server_run(struct config *, const struct loader *, struct errmsg *);

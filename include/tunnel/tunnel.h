@@ -82,6 +82,7 @@ struct tunnel {
 	struct pump *tail;           /* after a failure: what may still bring bytes */
 	struct endpoint *survivor;   /* … and whom to tell */
 	char *from, *to;             /* addresses as text */
+	char name[24];               /* in the log */
 };
 
 /*

@@ -11,7 +11,7 @@
  * out (log_sinks, log_syslog); log.c keeps lock, queue and thread. */
 
 /* A whole line of text, its '\n' included, and what one of JSON can grow to. */
-#define LOG_LINE_BYTES 2048
+#define LOG_LINE_BYTES LOG_TEXT_BYTES
 #define LOG_JSON_BYTES (3 * 6 * LOG_LINE_BYTES + 256)
 
 /* Who said what when; of a string, LOG_LINE_BYTES count. */

@@ -61,10 +61,12 @@ run(struct config *config, char *path)
 		log_give_up();
 		return 1;
 	}
-	if ((rc = server_run(config, &loader, &e)) == -1)
-		fprintf(stderr, "[!] %s\n", e.text);
-	else if (config->inetd)
+	if ((rc = server_run(config, &loader, &e)) == -1) {
+		log_line(LOG_ERR, RUN_ID, "%s", e.text);
+		log_give_up();
+	} else if (config->inetd) {
 		rc = 0; /* whoever started us does not ask how it ended */
+	}
 	config_free(config);
 	return rc == -1 ? 1 : rc;
 }

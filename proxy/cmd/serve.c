@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "cmd/args.h"
 #include "cmd/help.h"
 #include "cmd/serve.h"
@@ -43,6 +44,7 @@ cmd_serve(int argc, char **argv)
 	rc = server_run(config, &loader, &e);
 	config_free(config);
 	if (rc == -1) {
+		log_give_up();
 		fprintf(stderr, "sluss: %s\n", e.text);
 		return 1;
 	}

@@ -86,6 +86,8 @@ start(struct server *s, struct errmsg *e)
 	if (limits_max_tunnels(s->conf, &max, e) == -1 ||
 	    services_open(&s->services, s->conf, e) == -1)
 		return -1;
+	if (s->conf->files.n > 0)
+		log_line(LOG_NOTICE, "main", "Configuration successful");
 	/* It must be there when the time comes. */
 	if (services_connect_stdio(&s->services) && stdio_check(e) == -1)
 		return -1;
@@ -305,11 +307,11 @@ server_run(struct config *conf, const struct loader *loader, struct errmsg *e)
 	if (start(&s, e) == -1)
 		goto out;
 	listeners_announce(&s.listeners);
+	log_line(LOG_INFO, "main", "Accepting new connections");
 	serve(&s);
 	drain(&s);
 	rc = finish(&s);
 out:
-	log_give_up();
 	log_stop();
 	destroy(&s);
 	tls_library_stop();

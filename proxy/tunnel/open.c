@@ -8,6 +8,7 @@
 #include "net/sock.h"
 #include "net/stdio.h"
 #include "tunnel/preface_step.h"
+#include "tunnel/trace.h"
 #include "tunnel/tunnel.h"
 
 /* How long a peer whose handshake failed gets to read our alert and leave. */
@@ -71,6 +72,7 @@ connected(struct tunnel *t, const char *to)
 	free(t->to);
 	if ((t->to = strdup(to)) == NULL)
 		return tunnel_fail(t, REASON_NOMEM);
+	trace_connected(t, to);
 	tunnel_limit(t, 0);
 	return STEP_NEXT;
 }
@@ -139,6 +141,7 @@ answer_arrived(struct inbox_msg *m, void *owner)
 	if (a->found) {
 		begin_dial(t, &a->list);
 	} else {
+		trace_not_resolved(t, target_text(t), a->why.text);
 		errmsg_set(&o->why, "%s: %s", target_text(t), a->why.text);
 		t->reason = REASON_RESOLVE;
 	}
@@ -254,6 +257,7 @@ run_connect(struct tunnel *t)
 	if (why == 0)
 		return STEP_WAIT;
 	dial_stop(&o->dial);
+	trace_not_connected(t, target_text(t), why);
 	errmsg_set(&o->why, "%s: %s", target_text(t), strerror(why));
 	return next_target(t, REASON_CONNECT);
 }
@@ -347,6 +351,7 @@ run_handshake(struct tunnel *t)
 		return STEP_WAIT;
 	if (r != IO_OK)
 		return handshake_failed(t, ep, r);
+	trace_negotiated(t);
 	tunnel_limit(t, 0);
 	return STEP_NEXT;
 }

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "tunnel/tunnel.h"
+#include "tunnel/trace.h"
 
 /* Whether the TLS session got as far as knowing what was negotiated. */
 static bool
@@ -75,17 +75,18 @@ describe_bytes(const struct tunnel *t, char *text, size_t cap)
 void
 tunnel_report(const struct tunnel *t)
 {
-	char tls[512], bytes[96], id[24];
+	int level = t->reason == REASON_PROBE ? LOG_DEBUG : LOG_INFO;
+	char tls[512], bytes[96];
 	struct errmsg e;
 	const char *why = describe_failure(t, &e);
 	uint64_t ms = loop_now(t->lane->loop) - t->started;
 
-	if (!log_wants(LOG_INFO))
+	trace_ended(t, why);
+	if (!tunnel_log_wants(t, level))
 		return;
-	snprintf(id, sizeof(id), "%llu", (unsigned long long)t->id);
 	describe_tls(t, tls, sizeof(tls));
 	describe_bytes(t, bytes, sizeof(bytes));
-	log_line(t->reason == REASON_PROBE ? LOG_DEBUG : LOG_INFO, id,
+	tunnel_log(t, level,
 	    "Service [%s] %s -> %s: %s%s%s%s%s%s%s%s; %llu.%03llu s", t->service->conf->name,
 	    t->from, t->to != NULL ? t->to : "(not connected)", reason_text(t->reason),
 	    is_open(t) ? "" : " while ", is_open(t) ? "" : t->step->name,

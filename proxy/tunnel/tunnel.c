@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "tunnel/list.h"
+#include "tunnel/trace.h"
 #include "tunnel/tunnel.h"
 
 #define OF(type, member, p) ((type *)((char *)(p) - offsetof(type, member)))
@@ -168,6 +169,8 @@ tunnel_new(struct lane *lane, struct service *s, int rfd, int wfd, const struct 
 		goto err1;
 	}
 	t->started = loop_now(lane->loop);
+	trace_name(t);
+	trace_accepted(t);
 	return t;
 
 err1:
