@@ -10,9 +10,9 @@
  * the service's own level (debug of a section).
  *
  * Two vocabularies: our one line at a tunnel's end, at info, in either profile; and stunnel's
- * lines about its steps, which programs around stunnel look for.  Those have stunnel's
- * levels in stunnel's profile (accepted, connected and closed at notice, failures at err);
- * with profile = strict they are all at debug, as our line says the same.
+ * lines about its steps, which programs around stunnel look for.  Those exist in stunnel's
+ * profile only, at the levels that they have there (accepted, connected and closed at notice,
+ * failures at err); with profile = strict our line alone says it all.
  */
 
 /* A line of ours. */
@@ -20,7 +20,7 @@ void tunnel_log(const struct tunnel *, int, const char *, ...)
     __attribute__((format(printf, 3, 4)));
 bool tunnel_log_wants(const struct tunnel *, int);
 
-/* A line of stunnel's, with the level that it has there. */
+/* A line of stunnel's, with the level that it has there; none with profile = strict. */
 void tunnel_trace(const struct tunnel *, int, const char *, ...)
     __attribute__((format(printf, 3, 4)));
 

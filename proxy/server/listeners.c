@@ -152,6 +152,10 @@ listeners_open(struct listeners *next, struct listeners *now,
 		for (size_t k = 0; k < c->accept.n; k++)
 			if (add_all(next, now, services[i], &c->accept.items[k], e) == -1) {
 				listeners_abandon(next, now);
+				/* What programs around stunnel look for. */
+				if (services[i]->config->files.n > 0)
+					log_line(LOG_ERR, "main", "Binding service [%s] failed",
+					    c->name);
 				return errmsg_prefix(e, "Binding service [%s] to %s failed",
 				    c->name, c->accept.items[k].text);
 			}

@@ -307,7 +307,8 @@ server_run(struct config *conf, const struct loader *loader, struct errmsg *e)
 	if (start(&s, e) == -1)
 		goto out;
 	listeners_announce(&s.listeners);
-	log_line(LOG_INFO, "main", "Accepting new connections");
+	if (conf->files.n > 0)
+		log_line(LOG_INFO, "main", "Accepting new connections");
 	serve(&s);
 	drain(&s);
 	rc = finish(&s);

@@ -86,8 +86,10 @@ tunnel_trace(const struct tunnel *t, int level, const char *fmt, ...)
 {
 	va_list ap;
 
+	if (t->service->conf->profile == PROFILE_STRICT)
+		return;
 	va_start(ap, fmt);
-	say(t, t->service->conf->profile == PROFILE_STRICT ? LOG_DEBUG : level, fmt, ap);
+	say(t, level, fmt, ap);
 	va_end(ap);
 }
 

@@ -113,18 +113,12 @@ class Lines(LogCase):
         self.assertNotIn("LOG6", client.log)
 
     def test_strict_says_it_once(self):
-        """Ours: one line a tunnel; stunnel's are there for who debugs."""
+        """Ours: one line a tunnel, however much is asked for."""
         backend = self.backend(echo)
-        for level in ("info", "debug"):
-            server = self.server(backend.target, "--debug", level)
-            self.talk(server.port)
-            server.ends("closed; ")
-            steps = [l for l in server.lines if "[0]: " in l]
-            self.assertEqual(len(steps), 1 if level == "info" else 6, server.log)
-            self.assertEqual(sum("LOG7[0]" in l for l in steps), len(steps) - 1)
-            for word in ("accepted connection from", "s_connect: connected",
-                         "connected remote server from", "Connection closed: "):
-                self.assertEqual(any(word in l for l in steps), level == "debug", word)
+        server = self.server(backend.target, "--debug", "debug")
+        self.talk(server.port)
+        server.ends("closed; ")
+        self.assertEqual(len([l for l in server.lines if "[0]: " in l]), 1, server.log)
 
     def test_strict_profile_in_a_file(self):
         backend = self.backend(echo)
@@ -192,6 +186,7 @@ class Lines(LogCase):
         done = run(harness.SLUSS, config, check=False)
         self.assertEqual((done.returncode, done.out), (1, ""))
         self.assertRegex(done.err, r"(?m)^\[!\] .*127\.0\.0\.1:%d: Address already in use" % port)
+        self.assertRegex(done.err, r"(?m)^\[!\] Binding service \[s\] failed$")
         self.assertRegex(done.err, r"(?m)^\[\.\] Configuration successful$")
         self.assertRegex(done.err, r"(?m)^\[:\] .*abort = strict")
         for line in done.err.splitlines():
