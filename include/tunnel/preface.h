@@ -90,6 +90,12 @@ void preface_free(struct preface *);
  */
 int preface_line(const uint8_t *, size_t n, size_t *used, char *line, struct errmsg *);
 
+/* The same for a talk of lines, of which there may be but so many.  Commands beyond
+ * PREFACE_COMMANDS are refused where any can be given. */
+#define PREFACE_COMMANDS 20
+int preface_next_line(struct preface *, const uint8_t *, size_t n, size_t *used, char *line,
+    struct errmsg *);
+
 /* Adds the formatted text to what a side gets.  0, or -1 (memory, or cut) with the message. */
 int preface_say(struct preface *, enum preface_side, struct errmsg *, const char *, ...)
     __attribute__((format(printf, 4, 5)));
@@ -110,6 +116,11 @@ char *preface_base64(char *, const void *, size_t);
 bool preface_begins(const char *, const char *);
 
 /* The talks: tables in preface.c name them. */
+preface_fn preface_imap_client, preface_imap_server;
+preface_fn preface_ldap_client;
+preface_fn preface_nntp_client;
 preface_fn preface_pgsql_client, preface_pgsql_server;
+preface_fn preface_pop3_client, preface_pop3_server;
+preface_fn preface_smtp_client, preface_smtp_login, preface_smtp_server;
 
 #endif

@@ -9,6 +9,8 @@
 #include "conf/protocol.h"
 #include "tunnel/preface.h"
 
+#define LINES_MAX 100
+
 static const struct talk {
 	enum conf_protocol protocol;
 	bool client;
@@ -16,8 +18,17 @@ static const struct talk {
 	preface_fn *run;
 	bool drops; /* TLS begins with words of ours: what came before them is no TLS */
 } talks[] = {
+	{ PROTOCOL_IMAP, true, PREFACE_CLEAR, preface_imap_client, true },
+	{ PROTOCOL_IMAP, false, PREFACE_CLEAR, preface_imap_server, true },
+	{ PROTOCOL_LDAP, true, PREFACE_CLEAR, preface_ldap_client, true },
+	{ PROTOCOL_NNTP, true, PREFACE_CLEAR, preface_nntp_client, true },
 	{ PROTOCOL_PGSQL, true, PREFACE_CLEAR, preface_pgsql_client, true },
 	{ PROTOCOL_PGSQL, false, PREFACE_CLEAR, preface_pgsql_server, true },
+	{ PROTOCOL_POP3, true, PREFACE_CLEAR, preface_pop3_client, true },
+	{ PROTOCOL_POP3, false, PREFACE_CLEAR, preface_pop3_server, true },
+	{ PROTOCOL_SMTP, true, PREFACE_CLEAR, preface_smtp_client, true },
+	{ PROTOCOL_SMTP, true, PREFACE_LATE, preface_smtp_login, false },
+	{ PROTOCOL_SMTP, false, PREFACE_CLEAR, preface_smtp_server, true },
 };
 
 static const struct talk *
@@ -35,7 +46,9 @@ preface_at(const struct conf_service *c, enum preface_stage stage)
 {
 	const struct talk *t = talk_of(c, stage);
 
-	return t != NULL ? t->run : NULL;
+	if (t == NULL || (t->run == preface_smtp_login && c->protocol_username == NULL))
+		return NULL;
+	return t->run;
 }
 
 bool
@@ -88,6 +101,17 @@ preface_line(const uint8_t *p, size_t n, size_t *used, char *line, struct errmsg
 	memcpy(line, p, len);
 	line[len] = '\0';
 	return 1;
+}
+
+int
+preface_next_line(struct preface *p, const uint8_t *in, size_t n, size_t *used, char *line,
+    struct errmsg *why)
+{
+	int rc = n == 0 ? 0 : preface_line(in, n, used, line, why);
+
+	if (rc == 1 && ++p->count > LINES_MAX)
+		return errmsg_set(why, "more than %d lines", LINES_MAX);
+	return rc;
 }
 
 int

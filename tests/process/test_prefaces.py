@@ -170,5 +170,216 @@ class Pgsql(Prefaces):
         self.assertIn(" LOG7[", line)
 
 
+class Smtp(Prefaces):
+    HELLO = ([b"220-mx.test\r\n220 ESMTP\r\n"], b"EHLO localhost\r\n",
+             [b"250-mx.test\r\n250 STARTTLS\r\n"], b"STARTTLS\r\n")
+
+    def test_client(self):
+        """The local program gets the greeting, then speaks inside TLS."""
+        remote = self.remote(self.says(*self.HELLO, [b"220 go\r\n"]))
+        client = self.client(remote.target, "--protocol", "smtp")
+        self.through(client, b"220-mx.test\r\n220 ESMTP\r\n")
+
+    def test_client_refused(self):
+        remote = self.remote(lambda c: self.says(*self.HELLO, [b"454 not now\r\n"])(c) or False)
+        client = self.client(remote.target, "--protocol", "smtp")
+        self.refused(client, 'negotiating in clear: the SMTP server answers STARTTLS with '
+                     '"454 not now"', b"220-mx.test\r\n220 ESMTP\r\n")
+
+    def test_client_injection(self):
+        remote = self.remote(self.says(*self.HELLO, [b"220 go\r\n250 injected\r\n"]))
+        client = self.client(remote.target, "--protocol", "smtp")
+        self.through(client, b"220-mx.test\r\n220 ESMTP\r\n")
+        client.wait_log("14 bytes that the server sent in clear")
+
+    def login(self, *script, more=()):
+        def handler(c):
+            self.says(*self.HELLO, [b"220 go\r\n"])(c)
+            wire = self.tls_on(c)
+            for part in script:
+                if isinstance(part, list):
+                    wire.sendall(part[0])
+                else:
+                    got = wire.read_exactly(len(part))
+                    if got != part:
+                        raise AssertionError("%r instead of %r" % (got, part))
+            while data := wire.read():
+                wire.sendall(data)
+            wire.close_notify()
+        path = self.path("options")
+        with open(path, "w") as f:
+            f.write("client = yes\nforeground = yes\ndebug = info\nsyslog = no\n[client]\n"
+                    "accept = 127.0.0.1:0\nconnect = %s\nprotocol = smtp\n"
+                    "protocolUsername = user\nprotocolPassword = secret\n%s"
+                    "cert = %s\nCAfile = %s\nverifyPeer = yes\n" %
+                    (self.backend(handler).target, "".join(m + "\n" for m in more),
+                     self.pem("client"), self.crt("server")))
+        return self.own(harness.Sluss(path))
+
+    def test_client_login_plain(self):
+        """The login is inside TLS, and nobody sees the password in the log."""
+        client = self.login(b"EHLO localhost\r\n", [b"250-mx\r\n250 AUTH PLAIN\r\n"],
+                            b"AUTH PLAIN AHVzZXIAc2VjcmV0\r\n", [b"235 in\r\n"])
+        self.through(client, b"220-mx.test\r\n220 ESMTP\r\n")
+        self.assertNotIn("secret", client.log)
+        self.assertNotIn("c2VjcmV0", client.log)
+
+    def test_client_login_login(self):
+        client = self.login(b"EHLO localhost\r\n", [b"250 AUTH LOGIN\r\n"], b"AUTH LOGIN\r\n",
+                            [b"334 VXNlcm5hbWU6\r\n"], b"dXNlcg==\r\n",
+                            [b"334 UGFzc3dvcmQ6\r\n"], b"c2VjcmV0\r\n", [b"235 in\r\n"],
+                            more=("protocolAuthentication = login",))
+        self.through(client, b"220-mx.test\r\n220 ESMTP\r\n")
+
+    def test_client_login_refused(self):
+        client = self.login(b"EHLO localhost\r\n", [b"250 AUTH PLAIN\r\n"],
+                            b"AUTH PLAIN AHVzZXIAc2VjcmV0\r\n", [b"535 who?\r\n"])
+        self.refused(client, 'while negotiating inside TLS: the SMTP server answers '
+                     'protocolUsername and protocolPassword with "535 who\\?"',
+                     b"220-mx.test\r\n220 ESMTP\r\n")
+        self.assertNotIn("c2VjcmV0", client.log)
+
+    def target(self, greeting):
+        def handler(c):
+            c.sendall(greeting)
+            echo(c)
+        return self.backend(handler)
+
+    def test_server(self):
+        server = self.server(self.target(b"220 mx.test hi\r\n").target, "--protocol", "smtp")
+        c = self.own(connect(server.port))
+        self.assertEqual(recv_line(c), b"220 mx.test hi\r\n")
+        c.sendall(b"EHLO me\r\n")
+        self.assertEqual(recv_line(c) + recv_line(c), b"250-mx.test\r\n250 STARTTLS\r\n")
+        c.sendall(b"MAIL FROM:<a@b>\r\n")
+        self.assertEqual(recv_line(c)[:4], b"530 ")
+        c.sendall(b"STARTTLS\r\nMAIL FROM:<injected@b>\r\n")
+        self.assertEqual(recv_line(c)[:4], b"220 ")
+        self.echoed(self.tls_from(c), b"EHLO again\r\n")
+        server.wait_log("24 bytes that the client sent in clear")
+
+    def test_server_quit(self):
+        """A client that leaves in clear gets its answer, and the target's end is proper."""
+        server = self.server(self.target(b"220 mx.test hi\r\n").target, "--protocol", "smtp")
+        base = self.baseline(server)
+        c = self.own(connect(server.port))
+        c.sendall(b"QUIT\r\n")
+        self.assertEqual(outcome(c), (b"220 mx.test hi\r\n221 Bye\r\n", "eof"))
+        server.ends("negotiating in clear: the client said QUIT")
+        self.back_to(server, base)
+
+    def test_server_target_busy(self):
+        server = self.server(self.target(b"421 later\r\n").target, "--protocol", "smtp")
+        c = self.own(connect(server.port))
+        self.assertEqual(outcome(c), (b"421 later\r\n", "eof"))
+        server.ends('answers the connection with "421 later"')
+
+    def test_server_flood(self):
+        """A client that never reads and talks on and on ends, and costs little."""
+        server = self.server(self.target(b"220 mx.test hi\r\n").target, "--protocol", "smtp")
+        c = self.own(connect(server.port))
+        try:
+            for _ in range(64):
+                c.sendall(b"NOOP\r\n" * 1000)
+        except OSError:
+            pass
+        server.ends("negotiating in clear: more than 100 lines")
+
+
+class Imap(Prefaces):
+    GREETING = b"* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] hi\r\n"
+
+    def test_client(self):
+        remote = self.remote(self.says([self.GREETING], b"sluss STARTTLS\r\n",
+                                       [b"sluss OK go\r\n"]))
+        client = self.client(remote.target, "--protocol", "imap")
+        self.through(client, b"* OK hi\r\n")
+
+    def test_client_refused(self):
+        remote = self.remote(lambda c: self.says([self.GREETING], b"sluss STARTTLS\r\n",
+                                                 [b"sluss BAD what\r\n"])(c) or False)
+        client = self.client(remote.target, "--protocol", "imap")
+        self.refused(client, 'the IMAP server answers STARTTLS with "sluss BAD what"',
+                     b"* OK hi\r\n")
+
+    def test_server(self):
+        def handler(c):
+            c.sendall(b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi\r\n")
+            echo(c)
+        server = self.server(self.backend(handler).target, "--protocol", "imap")
+        c = self.own(connect(server.port))
+        self.assertEqual(recv_line(c), self.GREETING)
+        c.sendall(b"a LOGIN x y\r\n")
+        self.assertEqual(recv_line(c)[:5], b"a NO ")
+        c.sendall(b"b STARTTLS\r\nc LOGIN x y\r\n")
+        self.assertEqual(recv_line(c)[:5], b"b OK ")
+        self.echoed(self.tls_from(c), b"d CAPABILITY\r\n")
+        server.wait_log("13 bytes that the client sent in clear")
+
+
+class Pop3(Prefaces):
+    def test_client(self):
+        remote = self.remote(self.says([b"+OK hi\r\n"], b"STLS\r\n", [b"+OK\r\n"]))
+        client = self.client(remote.target, "--protocol", "pop3")
+        self.through(client, b"+OK hi\r\n")
+
+    def test_client_refused(self):
+        remote = self.remote(lambda c: self.says([b"+OK hi\r\n"], b"STLS\r\n",
+                                                 [b"-ERR no\r\n"])(c) or False)
+        client = self.client(remote.target, "--protocol", "pop3")
+        self.refused(client, 'the POP3 server answers STLS with "-ERR no"', b"+OK hi\r\n")
+
+    def test_server(self):
+        def handler(c):
+            c.sendall(b"+OK hi\r\n")
+            echo(c)
+        server = self.server(self.backend(handler).target, "--protocol", "pop3")
+        c = self.own(connect(server.port))
+        self.assertEqual(recv_line(c), b"+OK hi\r\n")
+        c.sendall(b"CAPA\r\n")
+        self.assertEqual([recv_line(c) for _ in range(3)][1], b"STLS\r\n")
+        c.sendall(b"STLS\r\nUSER x\r\n")
+        self.assertEqual(recv_line(c)[:3], b"+OK")
+        self.echoed(self.tls_from(c), b"USER y\r\n")
+        server.wait_log("8 bytes that the client sent in clear")
+
+
+class Others(Prefaces):
+    LDAP_ASKS = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037"
+
+    def test_nntp(self):
+        remote = self.remote(self.says([b"200 hi\r\n"], b"STARTTLS\r\n", [b"382 go\r\n"]))
+        client = self.client(remote.target, "--protocol", "nntp")
+        self.through(client, b"200 hi\r\n")
+
+    def test_nntp_refused(self):
+        remote = self.remote(lambda c: self.says([b"200 hi\r\n"], b"STARTTLS\r\n",
+                                                 [b"580 no\r\n"])(c) or False)
+        client = self.client(remote.target, "--protocol", "nntp")
+        self.refused(client, 'the NNTP server answers STARTTLS with "580 no"', b"200 hi\r\n")
+
+    def test_ldap(self):
+        remote = self.remote(self.says(
+            self.LDAP_ASKS, [b"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\0\x04\0\x04\0"]))
+        client = self.client(remote.target, "--protocol", "ldap")
+        self.through(client)
+
+    def test_ldap_refused(self):
+        remote = self.remote(lambda c: self.says(
+            self.LDAP_ASKS, [b"\x30\x0e\x02\x01\x01\x78\x09\x0a\x01\x02\x04\0\x04\x02no"])(c)
+            or False)
+        client = self.client(remote.target, "--protocol", "ldap")
+        self.refused(client, 'the LDAP server refuses StartTLS: result 2 "no"')
+
+    def test_wrong_mode(self):
+        """What a mode does not have is said at the start."""
+        for protocol in ("nntp", "ldap"):
+            done = harness.run(harness.SLUSS, "server", "--accept", "127.0.0.1:0", "--connect",
+                               "127.0.0.1:9", "--cert", self.pem("server"), "--insecure",
+                               "--protocol", protocol, check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("it is for client = yes only", done.err)
+
+
 if __name__ == "__main__":
     harness.main()

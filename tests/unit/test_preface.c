@@ -217,6 +217,236 @@ START_TEST(test_pgsql)
 }
 END_TEST
 
+/* SMTP */
+
+#define LONG_LINE_16 "0123456789abcdef"
+#define LONG_LINE_256                                                                     \
+	LONG_LINE_16 LONG_LINE_16 LONG_LINE_16 LONG_LINE_16 LONG_LINE_16 LONG_LINE_16      \
+	LONG_LINE_16 LONG_LINE_16 LONG_LINE_16 LONG_LINE_16 LONG_LINE_16 LONG_LINE_16      \
+	LONG_LINE_16 LONG_LINE_16 LONG_LINE_16 LONG_LINE_16
+#define LONG_LINE                                                                         \
+	LONG_LINE_256 LONG_LINE_256 LONG_LINE_256 LONG_LINE_256 LONG_LINE_256 LONG_LINE_256 \
+	LONG_LINE_256 LONG_LINE_256
+
+#define TEN(s) s s s s s s s s s s
+
+static const struct talk_case smtp_client[] = {
+	DONE("usual", "protocol=smtp", NOTHING, BYTES("220 mx ESMTP\r\n250-mx\r\n250 STARTTLS\r\n220 go\r\n"),
+	    BYTES("220 mx ESMTP\r\n"), BYTES("EHLO localhost\r\nSTARTTLS\r\n"), NOTHING, NOTHING),
+	DONE("long greeting, own name, injection", "protocol=smtp|protocolHost=me.test", NOTHING,
+	    BYTES("220-a\r\n220-b\n220 c\r\n250 x\r\n220 go\r\n250 injected\r\n"),
+	    BYTES("220-a\r\n220-b\r\n220 c\r\n"), BYTES("EHLO me.test\r\nSTARTTLS\r\n"),
+	    NOTHING, BYTES("250 injected\r\n")),
+	FAILS("busy", "protocol=smtp", NOTHING, BYTES("421 later\r\n"), NOTHING, NOTHING,
+	    "answers the connection with \"421 later\""),
+	FAILS("no EHLO", "protocol=smtp", NOTHING, BYTES("220 x\r\n502 what\r\n"),
+	    BYTES("220 x\r\n"), BYTES("EHLO localhost\r\n"), "answers EHLO with \"502 what\""),
+	FAILS("refused", "protocol=smtp", NOTHING, BYTES("220 x\r\n250 x\r\n454 no \x1b]0;x\a\r\n"),
+	    BYTES("220 x\r\n"), BYTES("EHLO localhost\r\nSTARTTLS\r\n"),
+	    "answers STARTTLS with \"454 no .]0;x.\""),
+	FAILS("too long", "protocol=smtp", NOTHING, BYTES(LONG_LINE "\r\n"), NOTHING, NOTHING,
+	    "a line of more than 2048 bytes"),
+	FAILS("a NUL", "protocol=smtp", NOTHING, BYTES("220 \0x\r\n"), NOTHING, NOTHING,
+	    "a NUL in it: \"220 .x\""),
+	FAILS("no end", "protocol=smtp", NOTHING,
+	    BYTES("220 x\r\n" TEN(TEN("250-x\n")) "250 x\n"), BYTES("220 x\r\n"),
+	    BYTES("EHLO localhost\r\n"), "more than 100 lines"),
+	WAITS("silence", "protocol=smtp", BYTES("EHLO x\r\n"), BYTES("220 x"), NOTHING, NOTHING),
+};
+
+#define LOGIN "protocol=smtp|protocolUsername=u|protocolPassword=p"
+
+static const struct talk_case smtp_login[] = {
+	DONE("plain", LOGIN, NOTHING, BYTES("250-x\r\n250 AUTH\r\n235 in\r\n"),
+	    NOTHING, BYTES("EHLO localhost\r\nAUTH PLAIN AHUAcA==\r\n"), NOTHING, NOTHING),
+	DONE("login", LOGIN "|protocolAuthentication=login", NOTHING,
+	    BYTES("250 x\r\n334 VXNlcm5hbWU6\r\n334 UGFzc3dvcmQ6\r\n235 in\r\n220 y"),
+	    NOTHING, BYTES("EHLO localhost\r\nAUTH LOGIN\r\ndQ==\r\ncA==\r\n"),
+	    NOTHING, BYTES("220 y")),
+	FAILS("wrong", LOGIN, NOTHING, BYTES("250 x\r\n535 no\r\n"),
+	    NOTHING, BYTES("EHLO localhost\r\nAUTH PLAIN AHUAcA==\r\n"),
+	    "answers protocolUsername and protocolPassword with \"535 no\""),
+	FAILS("no such way", LOGIN "|protocolAuthentication=login", NOTHING,
+	    BYTES("250 x\r\n504 no\r\n"), NOTHING, BYTES("EHLO localhost\r\nAUTH LOGIN\r\n"),
+	    "answers AUTH LOGIN with \"504 no\""),
+};
+
+static const struct talk_case smtp_server[] = {
+	DONE("usual", "protocol=smtp", BYTES("EHLO c\r\nSTARTTLS\r\n"), BYTES("220 mx.test hi\r\n"),
+	    BYTES("220 mx.test hi\r\n250-mx.test\r\n250 STARTTLS\r\n220 Ready to start TLS\r\n"),
+	    NOTHING, NOTHING, NOTHING),
+	DONE("pipelined", "protocol=smtp", BYTES("ehlo c\r\nstarttls\r\nMAIL FROM:<x>\r\n"),
+	    BYTES("220 mx.test\r\n"),
+	    BYTES("220 mx.test\r\n250-mx.test\r\n250 STARTTLS\r\n220 Ready to start TLS\r\n"),
+	    NOTHING, BYTES("MAIL FROM:<x>\r\n"), NOTHING),
+	DONE("words of the target stay", "protocol=smtp", BYTES("STARTTLS\r\n"),
+	    BYTES("220-a b\r\n220 \r\nmore"),
+	    BYTES("220-a b\r\n220 \r\n220 Ready to start TLS\r\n"), NOTHING, NOTHING,
+	    BYTES("more")),
+	FAILS("mail in clear", "protocol=smtp", BYTES("HELO c\r\nNOOP\r\nMAIL FROM:<x>\r\nSTARTTLSX\r\nQUIT\r\n"),
+	    BYTES("220 mx\r\n"), BYTES("220 mx\r\n250 mx\r\n250 OK\r\n"
+	    "530 Must issue a STARTTLS command first\r\n"
+	    "530 Must issue a STARTTLS command first\r\n221 Bye\r\n"), NOTHING, "QUIT"),
+	FAILS("the target is busy", "protocol=smtp", BYTES("STARTTLS\r\n"), BYTES("421 no\r\n"),
+	    BYTES("421 no\r\n"), NOTHING, "\"421 no\""),
+	FAILS("too long", "protocol=smtp", BYTES("EHLO " LONG_LINE), BYTES("220 mx\r\n"),
+	    BYTES("220 mx\r\n"), NOTHING, "a line of more than"),
+	WAITS("no end of line", "protocol=smtp", BYTES("STARTTLS"), BYTES("220 mx\r\n"),
+	    BYTES("220 mx\r\n"), NOTHING),
+};
+
+START_TEST(test_smtp)
+{
+	RUN(smtp_client, true, PREFACE_CLEAR);
+	RUN(smtp_login, true, PREFACE_LATE);
+	RUN(smtp_server, false, PREFACE_CLEAR);
+}
+END_TEST
+
+/* Nobody may go on for ever without asking for TLS. */
+START_TEST(test_commands)
+{
+	static const char *const sets[] = { "protocol=smtp", "protocol=imap", "protocol=pop3" };
+	static const struct bytes in[3][2] = {
+		{ BYTES(TEN(TEN("MAIL x\r\n"))), BYTES("220 mx\r\n") },
+		{ BYTES(TEN(TEN("a NOOP\r\n"))), BYTES("* OK\r\n") },
+		{ BYTES(TEN(TEN("USER x\r\n"))), BYTES("+OK\r\n") },
+	};
+
+	for (int i = 0; i < 3; i++) {
+		struct config *config = config_of(sets[i], false);
+		struct stand s = { .why = { "" } };
+
+		preface_begin(&s.p, &config->services[0]);
+		ck_assert_int_eq(hold(&s, preface_at(&config->services[0], PREFACE_CLEAR), in[i],
+		    3), PREFACE_FAILED);
+		ck_assert_ptr_nonnull(strstr(s.why.text, "never asks for TLS"));
+		ck_assert_uint_lt(s.told[PREFACE_DOWN].len, 2000);
+		buf_free(&s.told[PREFACE_DOWN]);
+		preface_free(&s.p);
+		config_free(config);
+	}
+}
+END_TEST
+
+/* IMAP */
+
+#define IMAP_HI "* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] hi\r\n"
+
+static const struct talk_case imap_client[] = {
+	DONE("usual", "protocol=imap", NOTHING, BYTES(IMAP_HI "sluss OK go\r\n"),
+	    BYTES("* OK hi\r\n"), BYTES("sluss STARTTLS\r\n"), NOTHING, NOTHING),
+	DONE("untagged", "protocol=imap", NOTHING, BYTES("* OK\r\n* CAPABILITY X\r\nsluss OK\r\nx"),
+	    BYTES("* OK ready\r\n"), BYTES("sluss STARTTLS\r\n"), NOTHING, BYTES("x")),
+	FAILS("preauth", "protocol=imap", NOTHING, BYTES("* PREAUTH in\r\n"), NOTHING, NOTHING,
+	    "rules out STARTTLS: \"* PREAUTH in\""),
+	FAILS("no", "protocol=imap", NOTHING, BYTES("* OK hi\r\nsluss NO \x01\r\n"),
+	    BYTES("* OK hi\r\n"), BYTES("sluss STARTTLS\r\n"), "with \"sluss NO .\""),
+	FAILS("bye", "protocol=imap", NOTHING, BYTES("* OK hi\r\n* BYE\r\n"),
+	    BYTES("* OK hi\r\n"), BYTES("sluss STARTTLS\r\n"), "* BYE"),
+	FAILS("no server", "protocol=imap", NOTHING, BYTES("220 mx\r\n"), NOTHING, NOTHING,
+	    "does not greet"),
+};
+
+static const struct talk_case imap_server[] = {
+	DONE("usual", "protocol=imap", BYTES("a1 CAPABILITY\r\na2 starttls\r\n"),
+	    BYTES("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi\r\n"),
+	    BYTES(IMAP_HI "* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\r\na1 OK done\r\n"
+	    "a2 OK Begin TLS negotiation now\r\n"), NOTHING, NOTHING, NOTHING),
+	DONE("pipelined", "protocol=imap", BYTES("a2 STARTTLS\r\na3 LOGIN x y\r\n"),
+	    BYTES("* OK hi\r\n* more"), BYTES(IMAP_HI "a2 OK Begin TLS negotiation now\r\n"),
+	    NOTHING, BYTES("a3 LOGIN x y\r\n"), BYTES("* more")),
+	FAILS("in clear", "protocol=imap", BYTES("a LOGIN x y\r\nb NOOP\r\n%n STARTTLS\r\nc\r\nd LOGOUT\r\n"),
+	    BYTES("* OK hi\r\n"), BYTES(IMAP_HI "a NO [PRIVACYREQUIRED] STARTTLS comes first\r\n"
+	    "b OK done\r\n* BAD no tag\r\n* BAD no tag\r\n* BYE\r\nd OK done\r\n"), NOTHING,
+	    "LOGOUT"),
+	FAILS("target full", "protocol=imap", NOTHING, BYTES("* BYE full\r\n"),
+	    BYTES("* BYE the server is not ready\r\n"), NOTHING, "* BYE full"),
+	FAILS("too long", "protocol=imap", BYTES(LONG_LINE), BYTES("* OK hi\r\n"),
+	    BYTES(IMAP_HI), NOTHING, "a line of more than"),
+};
+
+START_TEST(test_imap)
+{
+	RUN(imap_client, true, PREFACE_CLEAR);
+	RUN(imap_server, false, PREFACE_CLEAR);
+}
+END_TEST
+
+/* POP3 */
+
+static const struct talk_case pop3_client[] = {
+	DONE("usual", "protocol=pop3", NOTHING, BYTES("+OK hi <1@x>\r\n+OK\r\n+OK injected\r\n"),
+	    BYTES("+OK hi <1@x>\r\n"), BYTES("STLS\r\n"), NOTHING, BYTES("+OK injected\r\n")),
+	FAILS("no", "protocol=pop3", NOTHING, BYTES("+OK\r\n-ERR no\r\n"), BYTES("+OK\r\n"),
+	    BYTES("STLS\r\n"), "answers STLS with \"-ERR no\""),
+	FAILS("busy", "protocol=pop3", NOTHING, BYTES("-ERR\r\n"), BYTES("-ERR\r\n"), NOTHING,
+	    "answers the connection with \"-ERR\""),
+};
+
+static const struct talk_case pop3_server[] = {
+	DONE("usual", "protocol=pop3", BYTES("CAPA\r\nstls\r\nUSER x\r\n"), BYTES("+OK hi\r\n"),
+	    BYTES("+OK hi\r\n+OK Capability list follows\r\nSTLS\r\n.\r\n"
+	    "+OK Begin TLS negotiation\r\n"), NOTHING, BYTES("USER x\r\n"), NOTHING),
+	FAILS("in clear", "protocol=pop3", BYTES("USER x\r\nSTLS x\r\nQUIT\r\n"), BYTES("+OK\r\n"),
+	    BYTES("+OK\r\n-ERR STLS comes first\r\n-ERR STLS comes first\r\n+OK Bye\r\n"), NOTHING,
+	    "QUIT"),
+};
+
+START_TEST(test_pop3)
+{
+	RUN(pop3_client, true, PREFACE_CLEAR);
+	RUN(pop3_server, false, PREFACE_CLEAR);
+}
+END_TEST
+
+/* NNTP */
+
+static const struct talk_case nntp_client[] = {
+	DONE("usual", "protocol=nntp", NOTHING, BYTES("201 hi\r\n382 go\r\n"),
+	    BYTES("201 hi\r\n"), BYTES("STARTTLS\r\n"), NOTHING, NOTHING),
+	FAILS("no", "protocol=nntp", NOTHING, BYTES("200 hi\r\n580 no\r\n"),
+	    BYTES("200 hi\r\n"), BYTES("STARTTLS\r\n"), "answers STARTTLS with \"580 no\""),
+	FAILS("busy", "protocol=nntp", NOTHING, BYTES("400 x\r\n"), NOTHING, NOTHING,
+	    "the connection with \"400 x\""),
+};
+
+/* LDAP */
+
+#define LDAP_ASKS "\x30\x1d\x02\x01\x01\x77\x18\x80\x16" "1.3.6.1.4.1.1466.20037"
+#define LDAP_YES "\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00"
+
+static const struct talk_case ldap_client[] = {
+	DONE("yes", "protocol=ldap", NOTHING, BYTES(LDAP_YES), NOTHING, BYTES(LDAP_ASKS), NOTHING,
+	    NOTHING),
+	DONE("long lengths, a name, more", "protocol=ldap", NOTHING,
+	    BYTES("\x30\x84\0\0\0\x1a\x02\x01\x01\x78\x81\x14\x0a\x01\x00\x04\x00\x04\x00"
+	    "\x8a\x0b" "1.3.6.1.4.x" "abc"), NOTHING, BYTES(LDAP_ASKS), NOTHING, BYTES("abc")),
+	FAILS("no", "protocol=ldap", NOTHING,
+	    BYTES("\x30\x10\x02\x01\x01\x78\x0b\x0a\x01\x34\x04\x00\x04\x04n\x1b" "o!"),
+	    NOTHING, BYTES(LDAP_ASKS), "refuses StartTLS: result 52 \"n.o!\""),
+	FAILS("another message", "protocol=ldap", NOTHING,
+	    BYTES("\x30\x0c\x02\x01\x02\x78\x07\x0a\x01\x00\x04\x00\x04\x00"), NOTHING,
+	    BYTES(LDAP_ASKS), "its answer to StartTLS is none"),
+	FAILS("lengths that lie", "protocol=ldap", NOTHING,
+	    BYTES("\x30\x0c\x02\x01\x01\x78\x7f\x0a\x01\x00\x04\x00\x04\x00"), NOTHING,
+	    BYTES(LDAP_ASKS), "its answer to StartTLS is none"),
+	FAILS("huge", "protocol=ldap", NOTHING, BYTES("\x30\x84\xff\xff\xff\xff"), NOTHING,
+	    BYTES(LDAP_ASKS), "no LDAP server"),
+	FAILS("indefinite", "protocol=ldap", NOTHING, BYTES("\x30\x80\x02\x01"), NOTHING,
+	    BYTES(LDAP_ASKS), "no LDAP server"),
+	FAILS("text", "protocol=ldap", NOTHING, BYTES("HTTP/1.1 400\r\n"), NOTHING,
+	    BYTES(LDAP_ASKS), "no LDAP server"),
+	WAITS("half", "protocol=ldap", NOTHING, BYTES("\x30\x0c\x02"), NOTHING, BYTES(LDAP_ASKS)),
+};
+
+START_TEST(test_nntp_ldap)
+{
+	RUN(nntp_client, true, PREFACE_CLEAR);
+	RUN(ldap_client, true, PREFACE_CLEAR);
+}
+END_TEST
+
 /* What all talks are made of. */
 
 START_TEST(test_line)
@@ -271,6 +501,11 @@ main(void)
 	tcase_add_test(tc, test_line);
 	tcase_add_test(tc, test_base64);
 	tcase_add_test(tc, test_pgsql);
+	tcase_add_test(tc, test_smtp);
+	tcase_add_test(tc, test_commands);
+	tcase_add_test(tc, test_imap);
+	tcase_add_test(tc, test_pop3);
+	tcase_add_test(tc, test_nntp_ldap);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
