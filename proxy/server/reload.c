@@ -81,6 +81,9 @@ build(struct server *s, struct next *next, struct errmsg *e)
 {
 	if ((next->conf = s->loader->load(s->loader->arg, e)) == NULL)
 		goto err0;
+	/* Behind a changed root our paths lead elsewhere; what is watched stays. */
+	if (s->first->chroot == NULL)
+		changes_follow(&s->changes, next->conf);
 	if (limits_max_tunnels(next->conf, &next->max_tunnels, e) == -1 ||
 	    services_open(&next->services, next->conf, e) == -1)
 		goto err1;
@@ -125,6 +128,7 @@ server_reload(struct server *s)
 	struct next next = { 0 };
 	struct errmsg e;
 
+	changes_take(&s->changes);
 	if (build(s, &next, &e) == -1) {
 		log_line(LOG_ERR, "main", "Reload failed, the old configuration stays: %s",
 		    e.text);

@@ -83,6 +83,7 @@ start(struct server *s, struct errmsg *e)
 	struct listeners none = { 0 };
 	unsigned max;
 
+	changes_follow(&s->changes, s->conf);
 	if (limits_max_tunnels(s->conf, &max, e) == -1 ||
 	    services_open(&s->services, s->conf, e) == -1)
 		return -1;
@@ -126,16 +127,19 @@ take_signals(struct server *s)
 static void
 wait_event(struct server *s, int ms)
 {
-	struct pollfd fds[2] = {
+	struct pollfd fds[3] = {
 		{ .fd = s->signal_fd, .events = POLLIN },
 		{ .fd = s->pool->wake_fd, .events = POLLIN },
+		{ .fd = changes_fd(&s->changes), .events = POLLIN },
 	};
+	int rest = changes_wait(&s->changes, now_ms());
 
-	if (poll(fds, 2, ms) <= 0)
-		return;
-	if (fds[1].revents != 0)
-		pool_main_woke(s->pool);
+	poll(fds, 3, ms == -1 || (rest != -1 && rest < ms) ? rest : ms);
+	pool_main_woke(s->pool);
 	take_signals(s);
+	changes_look(&s->changes, now_ms());
+	if (changes_wait(&s->changes, now_ms()) == 0)
+		s->reload = true;
 }
 
 static bool
@@ -164,6 +168,7 @@ static void
 stop_accepting(struct server *s)
 {
 	atomic_store(&s->pool->closing, true);
+	changes_close(&s->changes);
 	server_move_acceptors(s->pool);
 	listeners_close(&s->listeners);
 }
@@ -282,6 +287,7 @@ destroy(struct server *s)
 		for (size_t i = 0; i < s->pool->naccept; i++)
 			acceptor_free(s->pool->accept[i].acceptor);
 	pool_free(s->pool);
+	changes_close(&s->changes);
 	listeners_close(&s->listeners);
 	services_close(&s->services);
 	config_free(s->conf);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/errmsg.h"
+#include "server/changes.h"
 #include "server/listeners.h"
 #include "server/server.h"
 #include "tunnel/pool.h"
@@ -24,6 +25,7 @@ struct server {
 	struct services services;
 	struct listeners listeners;
 	struct pool *pool;
+	struct changes changes;
 	int signal_fd;
 	unsigned ends;        /* signals that asked for the end so far */
 	bool reload, reopen, list; /* asked for */

@@ -193,8 +193,8 @@ class Commands(Reload):
         self.assertEqual(client.wait(), 0)
 
 
-class Files(Reload):
-    """sluss CONFIG."""
+class Configured(Reload):
+    """What tests of sluss CONFIG share."""
 
     def setUp(self):
         super().setUp()
@@ -242,6 +242,10 @@ class Files(Reload):
         except ConnectionRefusedError:
             return True
         return False
+
+
+class Files(Configured):
+    """sluss CONFIG."""
 
     def test_listeners_come_and_go(self):
         sluss = self.serve(self.section("a", "127.0.0.1:0"), self.section("b", "127.0.0.1:0"))
@@ -347,6 +351,124 @@ class Files(Reload):
         self.assertFalse(os.path.exists(a))
         self.assertEqual(sluss.stop(), 0)
         self.assertFalse(os.path.exists(b))
+
+
+class Changes(Configured):
+    """reloadOnChange: files that are replaced are taken without being asked."""
+
+    def write(self, *sections, head=()):
+        super().write(*sections, head=["reloadOnChange = yes"] + list(head))
+
+    def wait_shown(self, port, name):
+        wait_for(lambda: self.visit(port) == self.der(name), "certificate " + name)
+
+    def live(self, cert):
+        section = self.section("a", "127.0.0.1:0")
+        section[3] = "cert = " + cert
+        return section
+
+    def test_renamed(self):
+        live = self.place(self.path("one.pem"), "live.pem")
+        sluss = self.serve(self.live(live))
+        port = self.ports(sluss)["a"]
+        for name in ("two", "one", "two"):
+            self.place(self.path(name + ".pem"), "live.pem")
+            self.wait_shown(port, name)
+
+    def test_written_in_place(self):
+        live = self.place(self.path("one.pem"), "live.pem")
+        sluss = self.serve(self.live(live))
+        port = self.ports(sluss)["a"]
+        text = self.read(self.path("two.pem"))
+        with open(live, "w") as f:
+            f.write(text[:300])
+        sluss.wait_log(FAILED + ".*live.pem")
+        self.assertEqual(self.visit(port), self.der("one"))
+        with open(live, "a") as f:
+            f.write(text[300:])
+        self.wait_shown(port, "two")
+
+    def test_links(self):
+        """As Kubernetes swaps a folder: live.pem -> ..data/live.pem, ..data -> ..1."""
+        top = self.path("secret")
+        for i, name in enumerate(("one", "two", "one")):
+            os.makedirs(os.path.join(top, "..%d" % i))
+            shutil.copy(self.path(name + ".pem"), os.path.join(top, "..%d" % i, "live.pem"))
+        data = os.path.join(top, "..data")
+        os.symlink("..0", data)
+        os.symlink("..data/live.pem", os.path.join(top, "live.pem"))
+        sluss = self.serve(self.live(os.path.join(top, "live.pem")))
+        port = self.ports(sluss)["a"]
+        for i, name in ((1, "two"), (2, "one")):
+            os.symlink("..%d" % i, data + ".new")
+            os.rename(data + ".new", data)
+            self.wait_shown(port, name)
+            shutil.rmtree(os.path.join(top, "..%d" % (i - 1)))
+        # The file that is there now is watched, too.
+        shutil.copy(self.path("two.pem"), os.path.join(top, "..2", "new"))
+        os.rename(os.path.join(top, "..2", "new"), os.path.join(top, "..2", "live.pem"))
+        self.wait_shown(port, "two")
+
+    def test_folder_moved(self):
+        for name in ("one", "two"):
+            os.mkdir(self.path("d" + name))
+            shutil.copy(self.path(name + ".pem"), os.path.join(self.path("d" + name), "live.pem"))
+        os.rename(self.path("done"), self.path("d"))
+        sluss = self.serve(self.live(os.path.join(self.path("d"), "live.pem")))
+        port = self.ports(sluss)["a"]
+        os.rename(self.path("d"), self.path("away"))
+        sluss.wait_log(FAILED + ".*live.pem")
+        self.assertEqual(self.visit(port), self.der("one"))
+        os.rename(self.path("dtwo"), self.path("d"))
+        self.wait_shown(port, "two")
+
+    def test_configuration(self):
+        sluss = self.serve(self.section("a", "127.0.0.1:0"))
+        base = self.baseline(sluss)
+        self.write(self.section("a", "127.0.0.1:0"), self.section("b", "127.0.0.1:0"))
+        wait_for(lambda: "b" in self.ports(sluss), "the new section")
+        self.visit(self.ports(sluss)["b"])
+        self.write(["[b]", "nonsense = 1"])
+        sluss.wait_log(FAILED)
+        self.visit(self.ports(sluss)["b"])
+        os.unlink(self.path("conf"))
+        sluss.wait_log(FAILED, count=2)
+        self.write(self.section("a", "127.0.0.1:0", cert="two"))
+        self.wait_shown(self.ports(sluss)["a"], "two")
+        self.back_to(sluss, base)
+
+    def test_included(self):
+        more = self.path("more.d")
+        os.mkdir(more)
+        with open(os.path.join(more, "1"), "w") as f:
+            f.write("\n".join(self.section("b", "127.0.0.1:0")))
+        sluss = self.serve(self.section("a", "127.0.0.1:0") + ["include = " + more])
+        with open(os.path.join(more, "2"), "w") as f:
+            f.write("\n".join(self.section("c", "127.0.0.1:0")))
+        wait_for(lambda: "c" in self.ports(sluss), "the new file's section")
+        os.unlink(os.path.join(more, "1"))
+        wait_for(lambda: self.refused(self.ports(sluss)["b"]), "the end of the old file's section")
+
+    def test_off(self):
+        """Not unless wanted; and a reload that was asked for is not made twice."""
+        live = self.place(self.path("one.pem"), "live.pem")
+        sluss = self.serve(self.live(live), head=["reloadOnChange = no"])
+        port = self.ports(sluss)["a"]
+        self.place(self.path("two.pem"), "live.pem")
+        time.sleep(1)
+        self.assertEqual(self.visit(port), self.der("one"))
+        self.write(self.live(live))
+        self.assert_reloaded(sluss)
+        self.assertEqual(self.visit(port), self.der("two"))
+        self.place(self.path("one.pem"), "live.pem")
+        self.wait_shown(port, "one")
+        before = len(outcomes(sluss))
+        for name in ("other", "live.pem.old"):
+            self.place(self.path("two.pem"), name)
+        self.place(self.path("two.pem"), "live.pem")
+        self.assert_reloaded(sluss)
+        time.sleep(1)
+        self.assertEqual(len(outcomes(sluss)), before + 1)
 
 
 class Knock(threading.Thread):

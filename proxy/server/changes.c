@@ -1,0 +1,110 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "server/changes.h"
+
+/* At rest after so long, and read in any case after that. */
+#define REST_MS 250
+#define LONGEST_MS 3000
+
+static void
+follow_all(struct filewatch *w, const struct conf_strings *list, bool folders)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (folders)
+			filewatch_folder(w, list->items[i]);
+		else
+			filewatch_file(w, list->items[i]);
+}
+
+/* The folder of an included file: another may come, or it may go. */
+static void
+follow_folder_of(struct filewatch *w, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder;
+
+	if (slash == NULL || (folder = strndup(path, (size_t)(slash - path))) == NULL)
+		return;
+	filewatch_folder(w, folder);
+	free(folder);
+}
+
+static void
+follow_service(struct filewatch *w, const struct conf_service *s)
+{
+	if (s->cert != NULL)
+		filewatch_file(w, s->cert);
+	if (s->key != NULL)
+		filewatch_file(w, s->key);
+	follow_all(w, &s->peer, false);
+	follow_all(w, &s->cafile, false);
+	follow_all(w, &s->capath, true);
+}
+
+void
+changes_follow(struct changes *c, const struct config *conf)
+{
+	bool wanted = conf->reload_on_change && conf->files.n > 0 && !conf->inetd;
+	struct errmsg e;
+
+	if (!wanted) {
+		changes_close(c);
+		return;
+	}
+	if (c->files == NULL && (c->files = filewatch_new(&e)) == NULL) {
+		log_line(LOG_WARNING, "main", "%s; send SIGHUP when they have changed", e.text);
+		return;
+	}
+	filewatch_begin(c->files);
+	follow_all(c->files, &conf->files, false);
+	for (size_t i = 1; i < conf->files.n; i++)
+		follow_folder_of(c->files, conf->files.items[i]);
+	for (size_t i = 0; i < conf->nservices; i++)
+		follow_service(c->files, &conf->services[i]);
+	filewatch_end(c->files);
+}
+
+void
+changes_close(struct changes *c)
+{
+	filewatch_free(c->files);
+	*c = (struct changes){ 0 };
+}
+
+int
+changes_fd(const struct changes *c)
+{
+	return c->files != NULL ? filewatch_fd(c->files) : -1;
+}
+
+void
+changes_look(struct changes *c, uint64_t now)
+{
+	if (c->files == NULL || !filewatch_changed(c->files))
+		return;
+	c->last = now;
+	if (c->first == 0)
+		c->first = now;
+}
+
+int
+changes_wait(const struct changes *c, uint64_t now)
+{
+	uint64_t due = c->last + REST_MS;
+
+	if (c->first == 0)
+		return -1;
+	if (due > c->first + LONGEST_MS)
+		due = c->first + LONGEST_MS;
+	return due > now ? (int)(due - now) : 0;
+}
+
+void
+changes_take(struct changes *c)
+{
+	if (c->files != NULL)
+		filewatch_changed(c->files);
+	c->first = c->last = 0;
+}
