@@ -11,7 +11,11 @@
  * makes no sense (the list is then untouched).
  */
 
-/* "HIGH:!aNULL:@STRENGTH", for TLS 1.2: IANA names, of AEAD suites with ECDHE only. */
+/*
+ * "HIGH:!aNULL:@STRENGTH", for TLS 1.2: IANA names, of AEAD suites with ECDHE only.  The operators
+ * and the order are OpenSSL's.  Of a word for many suites (HIGH, ALL, AES …) those that are there are
+ * meant; a suite by name, or a word for suites of which none is there, is named in the warning.
+ */
 int ciphers_tls12(const char *, struct conf_strings *, struct errmsg *);
 
 /* "TLS_AES_128_GCM_SHA256:…", for TLS 1.3: IANA names.  Unknown names are passed over with a warning. */

@@ -140,6 +140,7 @@ struct conf_service {
 	struct conf_strings suites13;
 	struct conf_strings groups;
 	bool server_preference;
+	bool no_tls12, no_tls13;      /* by options: see sslopt_versions() */
 
 	enum conf_protocol protocol;
 	char *protocol_host, *protocol_username, *protocol_password, *protocol_domain;

@@ -10,6 +10,11 @@
  * here in the service.  Returns 0, 1 (it means nothing here: the message is a warning), or -1. */
 int sslopt_set(struct conf_service *, const char *, struct errmsg *);
 
+/* The oldest and the newest version that sslVersion* and the options leave.  0, or -1: none
+ * is left. */
+int sslopt_versions(const struct conf_service *, enum conf_version *min,
+    enum conf_version *max);
+
 /* Prints the names, as `stunnel -options` does. */
 void sslopt_list(FILE *);
 

@@ -6,6 +6,7 @@
 
 #include "check_priv.h"
 #include "conf/protocol.h"
+#include "conf/sslopt.h"
 
 /* Where something stands in front of a message; quoted is what stands there. */
 static void
@@ -176,10 +177,14 @@ static void
 check_versions(struct judge *j)
 {
 	const struct conf_service *s = j->service;
+	enum conf_version min, max;
 
 	if (s->version_min > s->version_max)
 		judge_option(j, LOG_ERR, "sslVersionMin", "sslVersionMin TLSv1.3 is above "
 		    "sslVersionMax TLSv1.2: raise the one or lower the other");
+	else if (sslopt_versions(s, &min, &max) == -1)
+		judge_option(j, LOG_ERR, "options", "with sslVersion it leaves no TLS version: "
+		    "leave NO_TLSv1_2 or NO_TLSv1_3 out");
 }
 
 /* In the background every path is seen from the root folder. */

@@ -529,6 +529,8 @@ field_copy(const struct option *o, void *to, const void *from)
 		return 0;
 	case OPTION_SSLOPT:
 		t->server_preference = s->server_preference;
+		t->no_tls12 = s->no_tls12;
+		t->no_tls13 = s->no_tls13;
 		return 0;
 	case OPTION_DEBUG:
 		((struct config *)to)->debug = ((const struct config *)from)->debug;
