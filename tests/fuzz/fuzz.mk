@@ -14,7 +14,9 @@ conf = $(call all_of,conf)
 
 fuzz_conf = $(base) $(net) $(conf)
 
-targets = conf
+fuzz_hello = $(out)/proxy/tls/hello.o
+
+targets = conf hello
 
 all: $(targets:%=$(out)/fuzz_%)
 

@@ -1,0 +1,343 @@
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tls/hello.h"
+
+#define RECORD_HEADER 5
+#define RECORD_MAX ((size_t)16384)
+#define CONTENT_HANDSHAKE 22
+
+#define MESSAGE_HEADER ((size_t)4)
+#define CLIENT_HELLO 1
+
+#define EXT_SERVER_NAME 0
+#define EXT_SIGNATURE_ALGORITHMS 13
+#define EXT_ALPN 16
+#define EXT_SUPPORTED_VERSIONS 43
+
+#define HOST_NAME 0
+#define VERSION_13 0x0304
+
+#define HOST_NAME_MAX_BYTES 253
+
+static size_t
+get16(const uint8_t *p)
+{
+	return (size_t)p[0] << 8 | p[1];
+}
+
+/*
+ * Records.
+ */
+
+/* How long the whole message is, as far as that is known: 0, not yet. */
+static size_t
+message_length(const struct hello_reader *r)
+{
+	if (r->len < MESSAGE_HEADER)
+		return 0;
+	return MESSAGE_HEADER + ((size_t)r->msg[1] << 16 | get16(r->msg + 2));
+}
+
+/* A record's header at p: its length, or 0 when it is none of a hello's. */
+static size_t
+record_length(const uint8_t *p)
+{
+	size_t n = get16(p + 3);
+
+	if (p[0] != CONTENT_HANDSHAKE || p[1] != 3 || n > RECORD_MAX)
+		return 0;
+	return n;
+}
+
+/* Adds to the message what the current record has of it. */
+static void
+take(struct hello_reader *r, const uint8_t *p, size_t n)
+{
+	if (n > HELLO_MAX - r->len)
+		n = HELLO_MAX - r->len;
+	memcpy(r->msg + r->len, p, n);
+	r->len += n;
+}
+
+enum hello_state
+hello_read(struct hello_reader *r, const uint8_t *in, size_t len)
+{
+	size_t n, whole;
+
+	if (r->msg == NULL && (r->msg = malloc(HELLO_MAX)) == NULL)
+		return HELLO_NOMEM;
+	for (;;) {
+		whole = message_length(r);
+		if ((r->len > 0 && r->msg[0] != CLIENT_HELLO) || whole > HELLO_MAX)
+			return HELLO_ELSE;
+		if (whole > 0 && r->len >= whole)
+			return HELLO_WHOLE;
+		if (r->record == 0) {
+			/* Its first byte tells at once what is no TLS at all. */
+			if (len > r->at && in[r->at] != CONTENT_HANDSHAKE)
+				return HELLO_ELSE;
+			if (len - r->at < RECORD_HEADER)
+				return HELLO_MORE;
+			if ((r->record = record_length(in + r->at)) == 0)
+				return HELLO_ELSE;
+			r->at += RECORD_HEADER;
+		}
+		n = len - r->at < r->record ? len - r->at : r->record;
+		if (n == 0)
+			return HELLO_MORE;
+		take(r, in + r->at, n);
+		r->at += n;
+		r->record -= n;
+	}
+}
+
+void
+hello_free(struct hello_reader *r)
+{
+	free(r->msg);
+	*r = (struct hello_reader){ 0 };
+}
+
+/*
+ * The message.
+ */
+
+/* Bytes that are left to read. */
+struct bytes {
+	const uint8_t *p;
+	size_t n;
+};
+
+static bool
+skip(struct bytes *b, size_t n)
+{
+	if (b->n < n)
+		return false;
+	b->p += n;
+	b->n -= n;
+	return true;
+}
+
+/* Takes a vector whose length stands in front of it, in so many bytes. */
+static bool
+vector(struct bytes *b, size_t width, struct bytes *v)
+{
+	size_t n;
+
+	if (b->n < width)
+		return false;
+	n = width == 1 ? b->p[0] : get16(b->p);
+	skip(b, width);
+	*v = (struct bytes){ b->p, n };
+	return skip(b, n);
+}
+
+static bool
+number(struct bytes *b, size_t *n)
+{
+	if (b->n < 2)
+		return false;
+	*n = get16(b->p);
+	return skip(b, 2);
+}
+
+/* Only what can be a host name is kept; anything else is as if it had not been said. */
+static void
+keep_name(struct hello *h, struct bytes name)
+{
+	if (name.n > 0 && name.p[name.n - 1] == '.')
+		name.n--;
+	if (name.n > HOST_NAME_MAX_BYTES)
+		return;
+	for (size_t i = 0; i < name.n; i++) {
+		int c = name.p[i];
+
+		if (!isalnum(c) && c != '-' && c != '.' && c != '_') {
+			h->name[0] = '\0';
+			return;
+		}
+		h->name[i] = (char)tolower(c);
+	}
+	h->name[name.n] = '\0';
+}
+
+/* RFC 6066, 3: a list of names, of which only the type host_name is known, once. */
+static bool
+server_name(struct bytes ext, struct hello *h)
+{
+	struct bytes list, name;
+	bool found = false;
+
+	if (!vector(&ext, 2, &list) || ext.n > 0 || list.n == 0)
+		return false;
+	while (list.n > 0) {
+		uint8_t type = list.p[0];
+
+		if (!skip(&list, 1) || !vector(&list, 2, &name) || name.n == 0)
+			return false;
+		if (type == HOST_NAME && found)
+			return false;
+		if (type == HOST_NAME) {
+			keep_name(h, name);
+			found = true;
+		}
+	}
+	return true;
+}
+
+/* RFC 7301, 3.1. */
+static bool
+protocols(struct bytes ext, struct hello *h)
+{
+	struct bytes list, one;
+
+	if (!vector(&ext, 2, &list) || ext.n > 0 || list.n == 0)
+		return false;
+	h->alpn = list.p;
+	h->alpn_len = list.n;
+	while (list.n > 0)
+		if (!vector(&list, 1, &one) || one.n == 0)
+			return false;
+	return true;
+}
+
+static bool
+signature_schemes(struct bytes ext, struct hello *h)
+{
+	struct bytes list;
+
+	if (!vector(&ext, 2, &list) || ext.n > 0 || list.n == 0 || list.n % 2 != 0)
+		return false;
+	h->sigalgs = list.p;
+	h->nsigalgs = list.n / 2;
+	return true;
+}
+
+static bool
+versions(struct bytes ext, struct hello *h)
+{
+	struct bytes list;
+	size_t version;
+
+	if (!vector(&ext, 1, &list) || ext.n > 0 || list.n == 0 || list.n % 2 != 0)
+		return false;
+	while (number(&list, &version))
+		h->tls13 = h->tls13 || version == VERSION_13;
+	return true;
+}
+
+static bool
+extension(size_t type, struct bytes body, struct hello *h)
+{
+	switch (type) {
+	case EXT_SERVER_NAME:
+		return server_name(body, h);
+	case EXT_ALPN:
+		return protocols(body, h);
+	case EXT_SIGNATURE_ALGORITHMS:
+		return signature_schemes(body, h);
+	case EXT_SUPPORTED_VERSIONS:
+		return versions(body, h);
+	default:
+		return true;
+	}
+}
+
+/* The one of the four that a type is, as a bit; 0: another. */
+static unsigned
+known(size_t type)
+{
+	switch (type) {
+	case EXT_SERVER_NAME:
+		return 1;
+	case EXT_ALPN:
+		return 2;
+	case EXT_SIGNATURE_ALGORITHMS:
+		return 4;
+	case EXT_SUPPORTED_VERSIONS:
+		return 8;
+	default:
+		return 0;
+	}
+}
+
+static bool
+extensions(struct bytes list, struct hello *h)
+{
+	struct bytes body;
+	unsigned seen = 0;
+	size_t type;
+
+	while (list.n > 0) {
+		if (!number(&list, &type) || !vector(&list, 2, &body))
+			return false;
+		/* Said twice it could mean one thing here and another one in the session. */
+		if ((seen & known(type)) != 0 || !extension(type, body, h))
+			return false;
+		seen |= known(type);
+	}
+	return true;
+}
+
+bool
+hello_parse(const struct hello_reader *r, struct hello *h)
+{
+	struct bytes b = { r->msg + MESSAGE_HEADER, message_length(r) - MESSAGE_HEADER }, v;
+
+	*h = (struct hello){ 0 };
+	/* Version and random, session id, cipher suites, compression methods. */
+	if (!skip(&b, 2 + 32) || !vector(&b, 1, &v) || v.n > 32 || !vector(&b, 2, &v) ||
+	    v.n == 0 || v.n % 2 != 0 || !vector(&b, 1, &v) || v.n == 0)
+		return false;
+	if (b.n == 0)
+		return true;
+	return vector(&b, 2, &v) && b.n == 0 && extensions(v, h);
+}
+
+bool
+hello_offers_protocol(const struct hello *h, const char *name)
+{
+	struct bytes list = { h->alpn, h->alpn_len }, one;
+
+	while (list.n > 0 && vector(&list, 1, &one))
+		if (one.n == strlen(name) && memcmp(one.p, name, one.n) == 0)
+			return true;
+	return false;
+}
+
+static bool
+takes(const struct hello *h, const uint16_t *schemes, size_t n)
+{
+	for (size_t i = 0; i < h->nsigalgs; i++)
+		for (size_t k = 0; k < n; k++)
+			if (get16(h->sigalgs + 2 * i) == schemes[k])
+				return true;
+	return false;
+}
+
+bool
+hello_takes_ecdsa(const struct hello *h)
+{
+	static const uint16_t schemes[] = { 0x0403, 0x0503, 0x0603 };
+
+	return h->sigalgs == NULL || takes(h, schemes, 3);
+}
+
+bool
+hello_takes_rsa(const struct hello *h)
+{
+	static const uint16_t schemes[] = { 0x0401, 0x0501, 0x0601, 0x0804, 0x0805, 0x0806 };
+
+	/* PKCS#1 signatures are none of TLS 1.3's handshake. */
+	return h->sigalgs == NULL || takes(h, h->tls13 ? schemes + 3 : schemes, h->tls13 ? 3 : 6);
+}
+
+bool
+hello_takes_ed25519(const struct hello *h)
+{
+	static const uint16_t schemes[] = { 0x0807 };
+
+	return takes(h, schemes, 1);
+}
