@@ -26,9 +26,11 @@ struct service {
 	atomic_uint turns;               /* of its targets, with failover = rr */
 };
 
-/* Turns a section of the configuration into a service, reading its files.  Returns NULL
- * with the message filled. */
-struct service *service_new(struct config *, const struct conf_service *, struct errmsg *);
+/* Turns a section of the configuration into a service, reading its files.  Takes over the TLS
+ * context of an old service (NULL: there is none) if it would be the same.  Returns NULL with the
+ * message filled. */
+struct service *service_new(struct config *, const struct conf_service *,
+    const struct service *old, struct errmsg *);
 struct service *service_ref(struct service *);
 void service_unref(struct service *);
 

@@ -50,7 +50,7 @@ check_files(struct config *c, const struct conf_service *s)
 	struct service *service;
 	struct errmsg e;
 
-	if ((service = service_new(c, s, &e)) == NULL) {
+	if ((service = service_new(c, s, NULL, &e)) == NULL) {
 		log_line(LOG_ERR, RUN_ID, "Service [%s]: %s", s->name, e.text);
 		return -1;
 	}

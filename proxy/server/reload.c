@@ -85,7 +85,7 @@ build(struct server *s, struct next *next, struct errmsg *e)
 	if (s->first->chroot == NULL)
 		changes_follow(&s->changes, next->conf);
 	if (limits_max_tunnels(next->conf, &next->max_tunnels, e) == -1 ||
-	    services_open(&next->services, next->conf, e) == -1)
+	    services_open(&next->services, &s->services, next->conf, e) == -1)
 		goto err1;
 	if (check_stdio(&next->services, e) == -1 ||
 	    listeners_open(&next->listeners, &s->listeners, next->services.items,

@@ -80,12 +80,13 @@ make_lanes(struct server *s, unsigned max, struct errmsg *e)
 static int
 start(struct server *s, struct errmsg *e)
 {
+	const struct services no_services = { 0 };
 	struct listeners none = { 0 };
 	unsigned max;
 
 	changes_follow(&s->changes, s->conf);
 	if (limits_max_tunnels(s->conf, &max, e) == -1 ||
-	    services_open(&s->services, s->conf, e) == -1)
+	    services_open(&s->services, &no_services, s->conf, e) == -1)
 		return -1;
 	if (s->conf->files.n > 0)
 		log_line(LOG_NOTICE, "main", "Configuration successful");

@@ -31,8 +31,10 @@ struct server {
 	bool reload, reopen, list; /* asked for */
 };
 
-/* Makes every service.  Returns 0, or -1 with the message filled and none left. */
-int services_open(struct services *, struct config *, struct errmsg *);
+/* Makes every service, with the TLS contexts of those that are now where nothing changed.
+ * Returns 0, or -1 with the message filled and none left. */
+int services_open(struct services *, const struct services *now, struct config *,
+    struct errmsg *);
 void services_close(struct services *);
 
 /* Whether one of them accepts our stdio, or connects to it. */

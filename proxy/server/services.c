@@ -1,17 +1,37 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "server/server_priv.h"
 
-int
-services_open(struct services *s, struct config *c, struct errmsg *e)
+/* The one of the same name, or NULL; among equals, which names may be, the one of the same place. */
+static const struct service *
+find(const struct services *now, const struct conf_service *c, size_t place)
 {
+	const struct service *found = NULL;
+
+	for (size_t i = 0; i < now->n; i++)
+		if (strcmp(now->items[i]->conf->name, c->name) == 0 &&
+		    (found == NULL || i == place))
+			found = now->items[i];
+	return found;
+}
+
+int
+services_open(struct services *s, const struct services *now, struct config *c,
+    struct errmsg *e)
+{
+	const struct conf_service *section;
+
 	if ((s->items = calloc(c->nservices, sizeof(struct service *))) == NULL)
 		return errmsg_set(e, "out of memory");
-	for (s->n = 0; s->n < c->nservices; s->n++)
-		if ((s->items[s->n] = service_new(c, &c->services[s->n], e)) == NULL) {
+	for (s->n = 0; s->n < c->nservices; s->n++) {
+		section = &c->services[s->n];
+		s->items[s->n] = service_new(c, section, find(now, section, s->n), e);
+		if (s->items[s->n] == NULL) {
 			services_close(s);
 			return -1;
 		}
+	}
 	return 0;
 }
 

@@ -60,7 +60,8 @@ set_up_sockets(struct service *s, struct errmsg *e)
 }
 
 struct service *
-service_new(struct config *config, const struct conf_service *c, struct errmsg *e)
+service_new(struct config *config, const struct conf_service *c, const struct service *old,
+    struct errmsg *e)
 {
 	struct service *s;
 	struct tls_policy policy = {
@@ -83,7 +84,8 @@ service_new(struct config *config, const struct conf_service *c, struct errmsg *
 		goto err1;
 	if ((policy.trust = trust_of(c, e)) == NULL)
 		goto err1;
-	if ((s->tls = tls_context_new(&policy, e)) == NULL)
+	s->tls = tls_context_renew(&policy, old != NULL ? old->tls : NULL, e);
+	if (s->tls == NULL)
 		goto err2;
 	s->config = config_ref(config);
 	s->names = (const char *const *)c->checkhost.items;

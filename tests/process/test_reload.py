@@ -8,10 +8,10 @@ import socket
 import ssl
 import threading
 import time
-import unittest
 
-from harness import (BOUND, PATIENCE, SANITIZER, SLUSS, Case, Program, Sluss, connect, echo, main,
-                     need, not_under_sanitizer, recv_exactly, run, wait_for)
+import certs
+from harness import (BOUND, PATIENCE, SANITIZER, SLUSS, Case, Sluss, TlsWire, connect, echo, main,
+                     recv_exactly, run, wait_for)
 
 DONE = r"LOG5\[main\]: Configuration reloaded"
 FAILED = r"LOG3\[main\]: Reload failed, the old configuration stays: "
@@ -538,6 +538,37 @@ class Load(Reload):
             self.talk(t)
         if not SANITIZER:
             self.assertLess(after - before, 400)
+
+    def test_what_did_not_change_is_shared(self):
+        """Tunnels of many generations, and CAs that are large: all of them hold one copy."""
+        ca = certs.make("ca", ca=True)
+        others = [certs.make("ca %d" % i, ca=True, key=ca.key) for i in range(300)]
+        leaf = certs.make("leaf", issuer=ca, eku=certs.BOTH)
+        cas = certs.bundle(self.path("cas.crt"), ca, *others)
+        server = self.own(Sluss("server", "--accept", "127.0.0.1:0", "--connect",
+                                self.target.target, "--cert", self.pem("server"),
+                                "--cafile", cas))
+        ctx = certs.context(self.dir, leaf)
+
+        def tunnel():
+            tls = TlsWire(self.own(connect(server.port)), ctx).handshake()
+            self.talk(tls)
+            return tls
+
+        def reloads(n):
+            for _ in range(n):
+                self.assert_reloaded(server)
+                tunnel()
+            return server.status_kib("VmRSS")
+        before = reloads(5)
+        grown = reloads(30) - before
+        if not SANITIZER:
+            self.assertLess(grown, 2000)
+        # What did change counts.
+        certs.bundle(cas, *others)
+        self.assert_reloaded(server)
+        with self.assertRaises((ssl.SSLError, ConnectionError)):
+            tunnel()
 
 
 class Signals(Reload):
