@@ -50,6 +50,8 @@ help_file(FILE *out)
 {
 	put_build(out);
 	put_notes(out, "Global options", OPTION_GLOBAL);
+	fprintf(out, "%-22s = %s\n", "include",
+	    "FOLDER All files in it, in the order of their names, stand in this place.");
 	fputs(" \n", out);
 	put_notes(out, "Service-level options", OPTION_SERVICE);
 }

@@ -87,6 +87,9 @@ check_socket_names(struct judge *j)
 	if (s->profile != PROFILE_STRICT || !s->client || s->peer.n > 0 || judge_names(s) ||
 	    s->insecure || (s->cafile.n == 0 && s->capath.n == 0))
 		return;
+	if (s->connect.n == 0)
+		judge_section(j, LOG_ERR, "checkHost is missing: the certificate must name the "
+		    "server, and nothing else here does");
 	for (size_t i = 0; i < s->connect.n; i++)
 		if (s->connect.items[i].kind == ADDR_UNIX) {
 			judge_option(j, LOG_ERR, "connect", "checkHost is missing: the certificate "

@@ -219,11 +219,30 @@ check_cert(const struct conf_service *s, struct errmsg *why)
 	return 0;
 }
 
+/* What insecure leaves nothing to do for, in the words of the command line. */
 static int
-contradicts(const char *option, struct errmsg *why)
+check_insecure(const struct conf_service *s, struct errmsg *why)
 {
-	return errmsg_set(
-	    why, "--insecure contradicts %s: leave one of them out", option);
+	const struct {
+		const char *flag;
+		size_t n;
+	} others[] = { { "--peer", s->peer.n }, { "--cafile", s->cafile.n },
+		{ "--capath", s->capath.n }, { "--checkhost", s->checkhost.n },
+		{ "--checkip", s->checkip.n }, { "--checkemail", s->checkemail.n },
+		{ "--redirect", s->redirect.n } };
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (others[i].n > 0)
+			return errmsg_set(why,
+			    "--insecure contradicts %s: leave one of them out",
+			    others[i].flag);
+	return 0;
+}
+
+static bool
+has_cas(const struct conf_service *s)
+{
+	return s->cafile.n > 0 || s->capath.n > 0;
 }
 
 static int
@@ -231,13 +250,9 @@ check_trust(const struct conf_service *s, struct errmsg *why)
 {
 	const char *other = s->client ? "server" : "client";
 
-	if (s->insecure && s->peer.n > 0)
-		return contradicts("--peer", why);
-	if (s->insecure && s->cafile.n > 0)
-		return contradicts("--cafile", why);
-	if (s->insecure && s->checkhost.n > 0)
-		return contradicts("--checkhost", why);
-	if (s->insecure || s->peer.n > 0 || s->cafile.n > 0)
+	if (s->insecure)
+		return check_insecure(s, why);
+	if (s->peer.n > 0 || has_cas(s))
 		return 0;
 	return errmsg_set(why,
 	    "nothing says which %s may pass: add --peer %s.crt (its certificate) or "
@@ -253,7 +268,8 @@ check_names(const struct conf_service *s, struct errmsg *why)
 {
 	size_t i;
 
-	if (!s->client || s->cafile.n == 0 || s->peer.n > 0 || s->checkhost.n > 0)
+	if (!s->client || !has_cas(s) || s->peer.n > 0 || s->checkhost.n > 0 ||
+	    s->checkip.n > 0 || s->checkemail.n > 0)
 		return 0;
 	for (i = 0; i < s->connect.n; i++)
 		if (s->connect.items[i].kind == ADDR_UNIX)
@@ -262,12 +278,21 @@ check_names(const struct conf_service *s, struct errmsg *why)
 			    "name the server, and the socket %.128s gives no name: add "
 			    "e.g. --checkhost db.example.org",
 			    s->connect.items[i].text);
-	if (s->connect.n == 0 && s->profile == PROFILE_STRICT)
+	if (s->connect.n == 0)
 		return errmsg_set(why,
-		    "checkHost is missing: with CAfile the certificate must name the "
-		    "server, and what connects says no name: add e.g. checkHost = "
+		    "--checkhost is missing: with --cafile the certificate must name the "
+		    "server, and what connects says no name: add e.g. --checkhost "
 		    "db.example.org");
 	return 0;
+}
+
+static int
+check_sni(const struct conf_service *s, struct errmsg *why)
+{
+	if (s->sni == NULL || s->client)
+		return 0;
+	return errmsg_set(why, "--sni is for client mode: to serve by the name that a client "
+	    "asks for is not built yet");
 }
 
 static int
@@ -293,8 +318,8 @@ config_check(const struct config *config, struct errmsg *why)
 {
 	static int (*const checks[])(
 	    const struct conf_service *, struct errmsg *) = { check_missing, check_accept,
-		check_connect, check_cert, check_trust, check_names, check_versions,
-		check_protocol };
+		check_connect, check_cert, check_trust, check_names, check_sni,
+		check_versions, check_protocol };
 	size_t i, j;
 
 	assert(config->nservices > 0);

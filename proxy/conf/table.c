@@ -410,14 +410,6 @@ const struct option option_table[] = {
 	{ .name = "transport", .type = OPTION_TEXT, SERVICE(sni),
 	    REFUSED("DTLS is not built: TCP only"),
 	    .argument = "tcp|udp", .harmless = "tcp", .help = "TCP or UDP." },
-	{ .name = "iconActive", .type = OPTION_TEXT, GLOBAL(ident),
-	    IGNORED("there are no icons here"), .argument = "FILE", .help = "An icon." },
-	{ .name = "iconError", .type = OPTION_TEXT, GLOBAL(ident),
-	    IGNORED("there are no icons here"), .argument = "FILE", .help = "An icon." },
-	{ .name = "iconIdle", .type = OPTION_TEXT, GLOBAL(ident),
-	    IGNORED("there are no icons here"), .argument = "FILE", .help = "An icon." },
-	{ .name = "taskbar", .type = OPTION_FLAG, GLOBAL(syslog),
-	    IGNORED("there is no task bar here"), .argument = "yes|no", .help = "An icon." },
 };
 /* clang-format on */
 

@@ -91,6 +91,8 @@ static const struct {
 	{ CLIENT, "accept 6379;connect /b;cert c.pem;peer s.crt;cafile ca.crt" },
 	{ CLIENT, "accept 6379;connect /b;cert c.pem;cafile ca.crt;checkhost db" },
 	{ CLIENT, "accept 6379;connect db:1;cert c.pem;peer s.crt;sslversion TLSv1.3" },
+	{ SERVER, "accept 1;connect 2;cert s.pem;capath d" },
+	{ CLIENT, "accept 1;connect /s;cert c.pem;capath d;checkip ::1" },
 };
 
 START_TEST(accepts)
@@ -182,6 +184,18 @@ static const struct {
 	    "TLSv1.3;sslversionmax TLSv1.2",
 	    "--sslversionmin TLSv1.3 is above --sslversionmax TLSv1.2: raise the one "
 	    "or lower the other" },
+	{ SERVER, "accept 1;connect 2;cert s.pem;capath d;insecure yes",
+	    "--insecure contradicts --capath: leave one of them out" },
+	{ CLIENT, "accept 1;connect 2;cert c.pem;checkip ::1;insecure yes",
+	    "--insecure contradicts --checkip: leave one of them out" },
+	{ CLIENT, "accept 1;connect 2;cert c.pem;checkemail a@b;insecure yes",
+	    "--insecure contradicts --checkemail: leave one of them out" },
+	{ SERVER, "accept 1;connect 2;cert c.pem;redirect 3;insecure yes",
+	    "--insecure contradicts --redirect: leave one of them out" },
+	{ CLIENT, "accept 1;connect /s;cert c.pem;capath d", "--checkhost is missing: with" },
+	{ SERVER, "accept 1;connect 2;cert s.pem;peer c.crt;sni a:b",
+	    "--sni is for client mode: to serve by the name that a client asks for is not "
+	    "built yet" },
 };
 
 START_TEST(refuses)
