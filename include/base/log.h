@@ -49,6 +49,9 @@ struct log_config {
  */
 int log_open(const struct log_config *, struct errmsg *);
 
+/* Finds the syslog daemon now, for a log_open() behind a chroot. */
+void log_find_syslog(void);
+
 /* Opens the file and syslog anew by their names (a file is then added to, not begun
  * anew).  Returns 0, or -1 with the message filled, and the log stays what it was. */
 int log_reopen(struct errmsg *);

@@ -18,6 +18,7 @@ struct place {
 	char wanted[ADDR_TEXT];  /* as asked for: "127.0.0.1:0", "*:443", "unix:/path" */
 	dev_t dev;               /* the file of a unix socket as we made it */
 	ino_t ino;
+	bool managed;            /* its file is another one's: of the service manager */
 	bool shared;             /* while two tables have it: the one that is and the next */
 };
 
@@ -45,6 +46,9 @@ struct listening *listeners_view(const struct listeners *);
 
 /* Says in the log where those listen that are not shared. */
 void listeners_announce(const struct listeners *);
+
+/* Another process has them, too: the files of unix sockets are its own from here on. */
+void listeners_leave(struct listeners *);
 
 /* Closes them all and frees the table; the files of unix sockets that are still ours go. */
 void listeners_close(struct listeners *);

@@ -45,6 +45,8 @@ struct lane {
 	atomic_ullong load;        /* recent bytes, fading */
 	atomic_ullong load_at;     /* when load was brought up to date, ms */
 	atomic_uint count;         /* tunnels owned */
+	struct inbox_msg pulse;    /* see tunnel/pulse.h */
+	atomic_bool pulse_asked;   /* … on its way */
 };
 
 struct pool {

@@ -1,6 +1,7 @@
 /* The syslog daemon's datagram socket (RFC 3164, as libc speaks it), in our own hands: libc
  * would block for as long as the daemon does. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,21 +16,39 @@
 /* How long a daemon that is busy is waited for. */
 #define BUSY_MS 200
 
+/* Connected before a chroot; -1: it was not asked for. */
+static int found = -1;
+
 static int
-look_for(struct log_syslog *s)
+try_connect(const char *path, size_t size)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int fd;
 
-	memcpy(un.sun_path, s->path, sizeof(un.sun_path));
+	memcpy(un.sun_path, path, size);
 	if ((fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) == -1)
 		return -1;
 	if (connect(fd, (const struct sockaddr *)&un, sizeof(un)) == -1) {
 		close(fd);
 		return -1;
 	}
-	s->fd = fd;
-	return 0;
+	return fd;
+}
+
+void
+log_find_syslog(void)
+{
+	if (found == -1)
+		found = try_connect(PATH, sizeof(PATH));
+}
+
+static int
+look_for(struct log_syslog *s)
+{
+	s->fd = try_connect(s->path, sizeof(s->path));
+	if (s->fd == -1 && found != -1 && strcmp(s->path, PATH) == 0)
+		s->fd = fcntl(found, F_DUPFD_CLOEXEC, 0);
+	return s->fd == -1 ? -1 : 0;
 }
 
 void
@@ -38,7 +57,6 @@ log_syslog_open(struct log_syslog *s, const struct log_config *c)
 	*s = (struct log_syslog){ .fd = -1, .facility = c->facility };
 	snprintf(s->ident, sizeof(s->ident), "%s", c->ident != NULL ? c->ident : "sluss");
 	snprintf(s->path, sizeof(s->path), "%s", c->syslog_path != NULL ? c->syslog_path : PATH);
-	/* Now, for behind a chroot it cannot be found. */
 	look_for(s);
 }
 

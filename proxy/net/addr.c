@@ -390,6 +390,18 @@ lookup(const struct addr_spec *spec, int flags, struct addrinfo **found)
 	return getaddrinfo(spec->host, spec->port, &hints, found);
 }
 
+/* A new root has no hosts file; what this name means needs none (RFC 6761, 6.3). */
+static int
+lookup_localhost(const struct addr_spec *spec, int flags, struct addrinfo **found)
+{
+	struct addr_spec loopback = *spec;
+
+	if (strcasecmp(spec->host, "localhost") != 0)
+		return EAI_NONAME;
+	loopback.host = NULL;
+	return lookup(&loopback, flags & ~AI_PASSIVE, found);
+}
+
 static int
 lookup_failed(const struct addr_spec *spec, int rv, struct errmsg *why)
 {
@@ -413,6 +425,8 @@ tcp_list(const struct addr_spec *spec, bool passive, bool numeric_only,
 		if (numeric_only)
 			return 1;
 		rv = lookup(spec, flags, &found);
+		if (rv != 0 && lookup_localhost(spec, flags, &found) == 0)
+			rv = 0;
 	}
 	if (rv != 0)
 		return lookup_failed(spec, rv, why);

@@ -1,36 +1,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
-#include "net/sock.h"
 #include "server/listeners.h"
 
-static bool
-is_unix(const struct place *p)
-{
-	return p->addr.u.sa.sa_family == AF_UNIX;
-}
-
-/* Whether the socket's file is still the one that we made. */
-static bool
-has_file(const struct place *p)
-{
-	struct stat st;
-
-	return lstat(p->addr.u.un.sun_path, &st) == 0 && st.st_dev == p->dev &&
-	    st.st_ino == p->ino;
-}
-
-/* Removes a unix socket's file, if it is still ours. */
-static void
-place_close(const struct place *p)
-{
-	if (is_unix(p) && has_file(p))
-		unlink(p->addr.u.un.sun_path);
-	close(p->fd);
-}
+#include "place_priv.h"
 
 /* "*:443" is a socket of both families. */
 static bool
@@ -47,7 +22,7 @@ serves(const struct place *p, const char *wanted, const struct service *service)
 {
 	char bound[ADDR_TEXT];
 
-	if (is_unix(p) && !has_file(p))
+	if (!place_stands(p))
 		return false;
 	addr_text(&p->addr, bound);
 	if (strcmp(bound, wanted) == 0 || is_everywhere(wanted, bound))
@@ -78,24 +53,6 @@ place_new(struct listeners *l)
 	return &items[l->n];
 }
 
-/* A NULL address means all of the machine, at the port. */
-static int
-place_open(struct place *p, const struct addr *addr, const char *port, struct errmsg *e)
-{
-	const struct sock_setup *how = &p->service->setup;
-	struct stat st;
-
-	p->fd = addr == NULL ? sock_listen_any(port, how, &p->addr, e) :
-	    sock_listen(addr, how, &p->addr, e);
-	if (p->fd == -1)
-		return -1;
-	if (is_unix(p) && lstat(p->addr.u.un.sun_path, &st) == 0) {
-		p->dev = st.st_dev;
-		p->ino = st.st_ino;
-	}
-	return 0;
-}
-
 static int
 add(struct listeners *next, struct listeners *now, struct service *service,
     const struct addr *addr, const char *port, struct errmsg *e)
@@ -113,13 +70,44 @@ add(struct listeners *next, struct listeners *now, struct service *service,
 		*p = *old;
 		p->shared = old->shared = true;
 		p->service = service;
-	} else if (p->service = service, place_open(p, addr, port, e) == -1) {
-		return -1;
+		next->n++;
+		return 0;
 	}
 	p->service = service;
 	memcpy(p->wanted, wanted, sizeof(wanted));
+	if (place_open(p, addr, port, e) == -1)
+		return -1;
 	next->n++;
 	return 0;
+}
+
+/* A socket that the service manager opened for this line, at the start or before.  Returns 1 when
+ * there is none. */
+static int
+add_managed(struct listeners *next, struct listeners *now, struct service *service,
+    const struct addr_spec *spec, struct errmsg *e)
+{
+	struct place *p;
+
+	if ((p = place_new(next)) == NULL)
+		return errmsg_set(e, "out of memory");
+	for (size_t i = 0; i < now->n; i++)
+		if (!now->items[i].shared && place_is_managed(&now->items[i], spec, service)) {
+			*p = now->items[i];
+			p->shared = now->items[i].shared = true;
+			p->service = service;
+			next->n++;
+			return 0;
+		}
+	p->service = service;
+	switch (place_take_managed(p, spec, e)) {
+	case 0:
+		next->n++;
+		return 0;
+	case 1:
+		return 1;
+	}
+	return -1;
 }
 
 /* Every address that an accept line means. */
@@ -128,14 +116,17 @@ add_all(struct listeners *next, struct listeners *now, struct service *service,
     const struct addr_spec *spec, struct errmsg *e)
 {
 	struct addr_list list = { 0 };
-	int rc = 0;
+	int rc;
 
 	if (spec->kind == ADDR_STDIO)
 		return 0;
+	if ((rc = add_managed(next, now, service, spec, e)) != 1)
+		return rc;
 	if (spec->kind == ADDR_TCP && spec->host == NULL)
 		return add(next, now, service, NULL, spec->port, e);
 	if (addr_resolve(spec, true, false, &list, e) == -1)
 		return -1;
+	rc = 0;
 	for (size_t i = 0; i < list.n && rc == 0; i++)
 		rc = add(next, now, service, &list.items[i], NULL, e);
 	addr_list_free(&list);
@@ -220,6 +211,13 @@ listeners_announce(const struct listeners *l)
 			log_line(LOG_NOTICE, "main", "Service [%s] (FD=%d) bound to %s",
 			    l->items[i].service->conf->name, l->items[i].fd,
 			    addr_text(&l->items[i].addr, text));
+}
+
+void
+listeners_leave(struct listeners *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		l->items[i].managed = true;
 }
 
 void

@@ -5,6 +5,7 @@
 #include "server/limits.h"
 #include "server/logging.h"
 #include "server/server_priv.h"
+#include "server/systemd.h"
 #include "tunnel/acceptor.h"
 
 /* What is built aside. */
@@ -129,11 +130,14 @@ server_reload(struct server *s)
 	struct errmsg e;
 
 	changes_take(&s->changes);
+	systemd_reloading();
 	if (build(s, &next, &e) == -1) {
-		log_line(LOG_ERR, "main", "Reload failed, the old configuration stays: %s",
-		    e.text);
+		errmsg_prefix(&e, "Reload failed, the old configuration stays");
+		log_line(LOG_ERR, "main", "%s", e.text);
+		systemd_ready(e.text);
 		return;
 	}
 	commit(s, &next);
+	systemd_ready("Serving");
 	log_line(LOG_NOTICE, "main", "Configuration reloaded");
 }

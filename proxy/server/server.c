@@ -10,10 +10,11 @@
 
 #include "base/log.h"
 #include "net/stdio.h"
+#include "server/life.h"
 #include "server/limits.h"
-#include "server/logging.h"
 #include "server/server_priv.h"
 #include "server/signals.h"
+#include "server/systemd.h"
 #include "tls/library.h"
 #include "tunnel/acceptor.h"
 #include "tunnel/list.h"
@@ -94,13 +95,21 @@ start(struct server *s, struct errmsg *e)
 	if (services_connect_stdio(&s->services) && stdio_check(e) == -1)
 		return -1;
 	if (listeners_open(&s->listeners, &none, s->services.items, s->services.n, e) == -1 ||
-	    make_lanes(s, max, e) == -1 || adopt_stdio(s, e) == -1)
-		return -1;
-	if (logging_open(s->conf, e) == -1)
+	    make_lanes(s, max, e) == -1 || adopt_stdio(s, e) == -1 ||
+	    life_settle(s->conf, e) == -1)
 		return -1;
 	if (log_start() == -1)
 		return errmsg_set(e, "cannot start a thread: %s", strerror(errno));
-	return pool_start(s->pool, e);
+	if (pool_start(s->pool, e) == -1)
+		return -1;
+	listeners_announce(&s->listeners);
+	if (s->conf->files.n > 0)
+		log_line(LOG_INFO, "main", "Accepting new connections");
+	if (life_ready(s->conf, e) == -1) {
+		pool_stop(s->pool);
+		return -1;
+	}
+	return 0;
 }
 
 static void
@@ -124,6 +133,13 @@ take_signals(struct server *s)
 		}
 }
 
+/* The shorter of two waits; -1 is for ever. */
+static int
+sooner(int a, int b)
+{
+	return a == -1 || (b != -1 && b < a) ? b : a;
+}
+
 /* Waits for main's events, at most so long (-1: for ever), and takes the signals. */
 static void
 wait_event(struct server *s, int ms)
@@ -133,9 +149,10 @@ wait_event(struct server *s, int ms)
 		{ .fd = s->pool->wake_fd, .events = POLLIN },
 		{ .fd = changes_fd(&s->changes), .events = POLLIN },
 	};
-	int rest = changes_wait(&s->changes, now_ms());
+	uint64_t now = now_ms();
 
-	poll(fds, 3, ms == -1 || (rest != -1 && rest < ms) ? rest : ms);
+	ms = sooner(ms, changes_wait(&s->changes, now));
+	poll(fds, 3, sooner(ms, watchdog_turn(&s->watchdog, s->pool, now)));
 	pool_main_woke(s->pool);
 	take_signals(s);
 	changes_look(&s->changes, now_ms());
@@ -227,6 +244,7 @@ serve(struct server *s)
 			accepting = false;
 		}
 	}
+	systemd_stopping("Stopping");
 	if (accepting)
 		stop_accepting(s);
 }
@@ -304,24 +322,24 @@ server_run(struct config *conf, const struct loader *loader, struct errmsg *e)
 	int rc = -1;
 
 	log_level(conf->debug);
-	if (tls_library_start(e) == -1)
+	log_hold();
+	if (life_begin(conf, e) == -1 || tls_library_start(e) == -1) {
+		life_end(e);
 		return -1;
+	}
 	s.first = config_ref(conf);
 	s.conf = config_ref(conf);
-	log_hold();
 	if ((s.signal_fd = signals_open(e)) == -1)
 		goto out;
 	if (start(&s, e) == -1)
 		goto out;
-	listeners_announce(&s.listeners);
-	if (conf->files.n > 0)
-		log_line(LOG_INFO, "main", "Accepting new connections");
 	serve(&s);
 	drain(&s);
 	rc = finish(&s);
 out:
 	log_stop();
 	destroy(&s);
+	life_end(rc == -1 ? e : NULL);
 	tls_library_stop();
 	return rc;
 }

@@ -8,6 +8,7 @@
 #include "server/changes.h"
 #include "server/listeners.h"
 #include "server/server.h"
+#include "server/watchdog.h"
 #include "tunnel/pool.h"
 #include "tunnel/service.h"
 
@@ -29,6 +30,7 @@ struct server {
 	int signal_fd;
 	unsigned ends;        /* signals that asked for the end so far */
 	bool reload, reopen, list; /* asked for */
+	struct watchdog watchdog;
 };
 
 /* Makes every service, with the TLS contexts of those that are now where nothing changed.

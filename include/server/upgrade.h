@@ -1,0 +1,57 @@
+#ifndef SERVER_UPGRADE_H_
+#define SERVER_UPGRADE_H_
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/errmsg.h"
+
+/*
+ * Another program file takes our place without a gap: it is started with our arguments, gets the
+ * sockets that we listen on (server/heritage.h), and once it serves we stop accepting and let our
+ * tunnels finish.  Until then, and when it fails, we serve as before.
+ */
+struct upgrade;
+
+/* Remembers how we were started.  At the start of the program, behind systemd_open(), before
+ * limits or folder change. */
+void upgrade_remember(void);
+void upgrade_forget(void);
+
+/* Becomes the program that is there now, as we were started.  For a child of ours: the socket
+ * becomes its descriptor 3.  Returns only when that fails, with errno set.  Calls nothing
+ * that a child of a process with threads must not call. */
+void upgrade_exec(int);
+
+/* A socket to hand over. */
+struct upgrade_socket {
+	const char *wanted;  /* where, as it was asked for */
+	const char *service; /* the section's name */
+	int fd;
+	bool managed;        /* a service manager owns it */
+};
+
+/*
+ * Starts the other process.  start(arg, fd) has upgrade_exec(fd) run in a process that may do what
+ * we could at our start; NULL: a child of ours will do.  Returns NULL with the message filled.
+ */
+struct upgrade *upgrade_begin(const struct upgrade_socket *, size_t n, bool detached,
+    int (*start)(void *arg, int fd, struct errmsg *), void *arg, struct errmsg *);
+
+/* Readable when the other has something to say. */
+int upgrade_fd(const struct upgrade *);
+
+enum upgrade_state { UPGRADE_WAIT, UPGRADE_READY, UPGRADE_FAILED };
+
+/* What has become of it.  READY: *pid is the other one's; it waits for upgrade_go().  FAILED: the
+ * message is filled.  Never waits itself; give_up says that we waited enough. */
+enum upgrade_state upgrade_next(struct upgrade *, bool give_up, pid_t *, struct errmsg *);
+
+/* We accept no more: the place is the other one's. */
+void upgrade_go(struct upgrade *);
+
+/* Ends it: one that has not been told to go will not. */
+void upgrade_free(struct upgrade *);
+
+#endif
