@@ -81,6 +81,9 @@ bool tls_session_began(const struct tls_session *);
  * policy has outcasts, that the peer may not pass although the handshake is done. */
 bool tls_session_refused(const struct tls_session *);
 
+/* Whether the peer presented a certificate that was judged and found good. */
+bool tls_session_verified(const struct tls_session *);
+
 /* The peer's certificate; NULL before the handshake and where none was presented. */
 const struct cert_info *tls_session_peer(const struct tls_session *);
 

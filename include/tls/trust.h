@@ -57,16 +57,19 @@ int trust_add_cas(struct trust *, const char *file, struct errmsg *);
 /*
  * CA files as stunnel reads them: by trust_read_as(), before any is added, their
  * certificates become anchors (chain), exact certificates (exact), or both, and then both must hold.
- * As an anchor only a CA counts, or a self-signed certificate for itself.  Weak or expired
+ * Then, as an anchor, only a CA counts, or a self-signed certificate for itself.  Weak or expired
  * certificates let nobody in and are a warning.  What is added to a trust with chain or exact set
  * is asked for even when nothing was found to add.
  */
 void trust_read_as(struct trust *, bool chain, bool exact);
 
+/* Whether exact was set so. */
+bool trust_reads_exact(const struct trust *);
+
 /* Adds the certificates of a PEM file.  Returns 0, 1 (with a warning) or -1. */
 int trust_add_file(struct trust *, const char *file, struct errmsg *);
 
-/* Adds those of every PEM file in a folder, in the order of their names; hidden files, folders and
+/* Adds those of every PEM file in a folder, as trust_add_cas() does where nothing else was told, in the order of their names; hidden files, folders and
  * files without certificates are passed over.  Returns 0, 1 (with a warning: a file cannot be used,
  * or there was none) or -1. */
 int trust_add_folder(struct trust *, const char *folder, struct errmsg *);

@@ -19,7 +19,7 @@ struct service {
 	struct config *config;           /* a reference, for what conf and names point into */
 	const struct conf_service *conf;
 	struct tls_context *tls;
-	const char *const *names;        /* checkHost, or none */
+	const char **names;              /* checkHost, checkIP, checkEmail, or none */
 	size_t nnames;
 	struct addr_list sources;        /* what local means */
 	struct sock_setup setup;         /* of its sockets */

@@ -48,6 +48,7 @@ struct opening {
 	unsigned turn;              /* with failover = rr: whose turn it is */
 	size_t tried;               /* connect lines that were tried before this one */
 	struct sock_setup setup;    /* of what we connect */
+	bool outcast;               /* may not pass: goes to the target of redirect */
 	bool asking;
 	struct dial dial;
 	struct preface preface;     /* the talk of this step */

@@ -79,7 +79,7 @@ tls_session_failure(struct tls_session *s, struct errmsg *e)
 	int sent = alert_sent(s->ssl), got = alert_received(s->ssl);
 	char tail[128] = "";
 
-	if (tls_session_refused(s))
+	if (tls_session_refused(s) && !(s->done && s->error != 0))
 		describe_refusal(s, e);
 	else if (guess != NULL)
 		errmsg_set(e, "the peer speaks %s", guess);

@@ -102,6 +102,15 @@ is_judged(const struct tls_session *s, const WOLFSSL_X509_STORE_CTX *store)
 	    memcmp(digest, s->peer->fingerprint, CERT_FP_LEN) == 0;
 }
 
+/* Whether the peer is to be told that nobody knows its issuer.  Where exact certificates stand
+ * in a CA file, stunnel's peers expect to hear it of any other certificate, too. */
+static bool
+is_unknown(const struct tls_session *s)
+{
+	return s->verdict == TRUST_UNKNOWN_CA ||
+	    (s->verdict == TRUST_NOT_PINNED && trust_reads_exact(s->context->trust));
+}
+
 /*
  * The library's own store is empty, so to it every certificate is of an
  * unknown issuer, and that error alone is overruled here, after our own judgement.  Above
@@ -128,7 +137,7 @@ tls_session_verify(int ok, WOLFSSL_X509_STORE_CTX *store)
 	if (s->context->outcasts && s->verdict != TRUST_OK)
 		return s->verdict != TRUST_MALFORMED;
 	if (no_issuer)
-		return s->verdict != TRUST_UNKNOWN_CA;
+		return !is_unknown(s);
 	return ok && s->verdict == TRUST_OK;
 }
 
@@ -258,6 +267,7 @@ tls_session_handshake(struct tls_session *s, struct tls_io *io)
 	if (s->verdict != TRUST_OK && !s->context->outcasts)
 		return IO_PROTOCOL;
 	s->done = true;
+	s->error = 0;
 	s->names = NULL;
 	s->nnames = 0;
 	return IO_OK;
@@ -315,6 +325,12 @@ bool
 tls_session_refused(const struct tls_session *s)
 {
 	return s->judged && s->verdict != TRUST_OK;
+}
+
+bool
+tls_session_verified(const struct tls_session *s)
+{
+	return s->judged && s->verdict == TRUST_OK && s->peer != NULL && !s->context->insecure;
 }
 
 const struct cert_info *

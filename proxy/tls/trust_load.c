@@ -1,13 +1,14 @@
 /* What the operator configured: whom a struct trust knows. */
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "tls/pubkey_priv.h"
 #include "tls/trust_priv.h"
 
@@ -146,7 +147,7 @@ add_list(struct trust *t, struct der_list *list, struct errmsg *e)
 {
 	if (t->pinned && add_peers(t, list, e) == -1)
 		return -1;
-	return t->chain ? add_anchors(t, list, e) : 0;
+	return t->chain || !t->pinned ? add_anchors(t, list, e) : 0;
 }
 
 void
@@ -155,6 +156,12 @@ trust_read_as(struct trust *t, bool chain, bool exact)
 	assert(trust_is_empty(t));
 	t->chain = chain;
 	t->pinned = exact;
+}
+
+bool
+trust_reads_exact(const struct trust *t)
+{
+	return t->pinned;
 }
 
 int
@@ -190,12 +197,17 @@ struct folder {
 	struct errmsg first; /* … and why the first of them cannot */
 };
 
+/* Folders, and links to nothing, are none. */
 static bool
 is_file(const char *path)
 {
 	struct stat st;
+	int fd = file_open(path);
+	bool is = fd == -1 ? errno == EACCES : fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+	if (fd != -1)
+		close(fd);
+	return is;
 }
 
 /* Other files are common beside certificates: lists of revoked ones, a README. */
@@ -234,30 +246,30 @@ add_from_folder(struct trust *t, const char *path, struct folder *f, struct errm
 }
 
 static int
-not_hidden(const struct dirent *d)
+by_name(const void *a, const void *b)
 {
-	return d->d_name[0] != '.';
+	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* In an order that stays the same from reading to reading. */
 static int
 read_folder(struct trust *t, const char *folder, struct folder *f, struct errmsg *e)
 {
-	struct dirent **names;
-	char path[4096];
-	int rc = 0, n = scandir(folder, &names, not_hidden, alphasort);
+	char path[4096], **names;
+	size_t n;
+	int rc = 0, len;
 
-	if (n == -1)
+	if (file_names(folder, &names, &n) == -1)
 		return errmsg_set(e, "%s: the folder cannot be read: %s", folder,
 		    strerror(errno));
-	for (int i = 0; i < n; i++) {
-		if (rc == 0 &&
-		    snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name) <
-		    (int)sizeof(path))
+	if (n > 0)
+		qsort(names, n, sizeof(*names), by_name);
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		len = snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		if (names[i][0] != '.' && len < (int)sizeof(path))
 			rc = add_from_folder(t, path, f, e);
-		free(names[i]);
 	}
-	free(names);
+	file_names_free(names, n);
 	return rc;
 }
 

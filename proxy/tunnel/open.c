@@ -7,6 +7,7 @@
 #include "conf/protocol.h"
 #include "net/sock.h"
 #include "net/stdio.h"
+#include "tunnel/policy.h"
 #include "tunnel/preface_step.h"
 #include "tunnel/trace.h"
 #include "tunnel/tunnel.h"
@@ -25,6 +26,8 @@ target_of(const struct tunnel *t)
 	const struct conf_service *c = t->service->conf;
 	size_t first;
 
+	if (t->opening->outcast)
+		return &c->redirect.items[0];
 	if (c->connect.n == 0)
 		return NULL;
 	first = c->failover == FAILOVER_RR ? t->opening->turn % c->connect.n : 0;
@@ -112,7 +115,7 @@ next_target(struct tunnel *t, enum reason why)
 {
 	struct opening *o = t->opening;
 
-	if (o->tried + 1 < t->service->conf->connect.n) {
+	if (!o->outcast && o->tried + 1 < t->service->conf->connect.n) {
 		o->tried++;
 		return STEP_GO;
 	}
@@ -207,7 +210,7 @@ connect_begin(struct tunnel *t)
 
 	if ((transparent & TRANSPARENT_SOURCE) != 0)
 		take_peers_address(o);
-	if ((transparent & TRANSPARENT_DESTINATION) != 0)
+	if ((transparent & TRANSPARENT_DESTINATION) != 0 && !o->outcast)
 		return connect_destination(t);
 	target = target_of(t);
 	if (target->kind == ADDR_STDIO)
@@ -278,23 +281,21 @@ session_for(struct tunnel *t)
 {
 	const struct service *s = t->service;
 	const struct addr_spec *target = target_of(t);
-	bool has_host = target != NULL && target->kind == ADDR_TCP;
-	bool named = s->conf->cafile.n > 0 && has_host;
+	const char *host = target == NULL || target->kind != ADDR_TCP ? NULL :
+	    target->host != NULL ? target->host : localhost_name[0];
 	const char *const *names = s->names;
 	size_t nnames = s->nnames;
-	const char *host = has_host && target->host != NULL ? target->host : localhost_name[0];
 
 	if (!s->conf->client)
-		return tls_session_new(s->tls, NULL, s->names, s->nnames, &t->opening->why);
-	if (nnames == 0 && named) {
+		return tls_session_new(s->tls, NULL, names, nnames, &t->opening->why);
+	if (nnames == 0 && host != NULL && policy_names_host(s->conf)) {
 		/* Lives in the configuration, as long as the tunnel. */
 		names = target->host != NULL ? (const char *const *)&target->host :
 		    localhost_name;
 		nnames = 1;
 	}
-	if (!has_host)
-		host = s->nnames > 0 ? s->names[0] : NULL;
-	return tls_session_new(s->tls, host, names, nnames, &t->opening->why);
+	return tls_session_new(s->tls, policy_sni(s->conf, host), names, nnames,
+	    &t->opening->why);
 }
 
 /* The plain endpoint over this socket becomes a TLS one. */
@@ -333,6 +334,24 @@ handshake_failed(struct tunnel *t, struct endpoint *ep, enum iores why)
 	return tunnel_go(t, &tunnel_farewell);
 }
 
+/* A peer that may not pass goes elsewhere, if there is where. */
+static enum verdict
+handshake_done(struct tunnel *t, struct endpoint *ep)
+{
+	trace_negotiated(t);
+	tunnel_limit(t, 0);
+	if (!tls_session_refused(ep->tls))
+		return STEP_NEXT;
+	tls_session_failure(ep->tls, &t->opening->why);
+	if (t->up.ops != NULL)
+		return tunnel_fail(t, REASON_UNAUTHORISED);
+	tunnel_log(t, LOG_NOTICE, "Redirecting connection");
+	tunnel_log(t, LOG_INFO, "Service [%s] redirects %s to %s: %s", t->service->conf->name,
+	    t->from, t->service->conf->redirect.items[0].text, t->opening->why.text);
+	t->opening->outcast = true;
+	return STEP_NEXT;
+}
+
 static enum verdict
 run_handshake(struct tunnel *t)
 {
@@ -351,9 +370,7 @@ run_handshake(struct tunnel *t)
 		return STEP_WAIT;
 	if (r != IO_OK)
 		return handshake_failed(t, ep, r);
-	trace_negotiated(t);
-	tunnel_limit(t, 0);
-	return STEP_NEXT;
+	return handshake_done(t, ep);
 }
 
 static enum verdict
@@ -454,10 +471,11 @@ run_clear(struct tunnel *t)
 	return preface_run(t, PREFACE_CLEAR);
 }
 
+/* An outcast has nothing to say about where it goes. */
 static enum verdict
 run_late(struct tunnel *t)
 {
-	return preface_run(t, PREFACE_LATE);
+	return t->opening->outcast ? STEP_NEXT : preface_run(t, PREFACE_LATE);
 }
 
 static enum verdict
@@ -469,7 +487,7 @@ run_header(struct tunnel *t)
 static enum verdict
 run_answer(struct tunnel *t)
 {
-	return preface_run(t, PREFACE_ANSWER);
+	return t->opening->outcast ? STEP_NEXT : preface_run(t, PREFACE_ANSWER);
 }
 
 #define PROXY_IN { "waiting for a PROXY header", run_proxy_in, preface_late }

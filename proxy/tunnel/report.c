@@ -41,7 +41,7 @@ describe_tls(const struct tunnel *t, char *text, size_t cap)
 		snprintf(text + n, cap - (size_t)n, "\"%.160s\"%s%.160s SHA-256 %s%s", peer->subject,
 		    *peer->names ? " " : "", peer->names,
 		    cert_fingerprint_text(peer->fingerprint, fp),
-		    t->service->conf->insecure ? " (not verified)" : "");
+		    tls_session_verified(ep->tls) ? "" : " (not verified)");
 }
 
 /* Why it failed: what opening it met, or what the TLS session did. */

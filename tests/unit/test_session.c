@@ -1184,6 +1184,25 @@ START_TEST(insecure_lets_anybody_in)
 }
 END_TEST
 
+/* Outcasts may be anybody, but with the key to what they present. */
+START_TEST(outcasts_prove_their_key)
+{
+	struct tls_policy p = { .server = true, .service = "test", .min = TLS_1_2,
+		.max = TLS_1_3, .cert = file("server", ".pem"), .outcasts = true };
+	struct tls_context *sc;
+	struct errmsg e;
+
+	ck_assert_ptr_nonnull(p.trust = trust_new());
+	ck_assert_int_eq(trust_add_peers(p.trust, file("client", ".crt"), &e), 0);
+	ck_assert_ptr_nonnull(sc = tls_context_new(&p, &e));
+	ck_assert_int_eq(visit(sc, NULL, versions[_i]), IO_OK);
+	ck_assert_int_eq(visit(sc, "mallory_leaf", versions[_i]), IO_OK);
+	ck_assert_int_eq(visit(sc, "client", versions[_i]), IO_OK);
+	ck_assert_int_eq(visit(sc, "stolen_client", versions[_i]), IO_PROTOCOL);
+	tls_context_unref(sc);
+}
+END_TEST
+
 /* A refusal says who came, what was wrong, and which alert the peer got. */
 START_TEST(refusal_tells_all)
 {
@@ -1602,6 +1621,7 @@ session_suite(void)
 	tcase_add_loop_test(tc, resumption, 0, 4);
 	tcase_add_loop_test(tc, no_client_cert, 0, 2);
 	tcase_add_loop_test(tc, insecure_lets_anybody_in, 0, 2);
+	tcase_add_loop_test(tc, outcasts_prove_their_key, 0, 2);
 	tcase_add_loop_test(tc, refusal_tells_all, 0, 2);
 	tcase_add_loop_test(tc, odd_names_are_checked, 0, 22);
 	tcase_add_loop_test(tc, sni, 0, 7);
