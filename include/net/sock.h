@@ -17,6 +17,7 @@ struct sock_setup {
 	size_t nsources;              /* 0: from any */
 	bool foreign;                 /* the source, or what it listens on, is no address of this
 	                                 machine (IP_TRANSPARENT) */
+	bool overlaps;                /* listens beside a socket of ours: see sock_overlap() */
 };
 
 /*
@@ -32,6 +33,10 @@ int sock_listen(const struct addr *, const struct sock_setup *, struct addr *bou
  * there is no IPv6.  As sock_listen(). */
 int sock_listen_any(const char *port, const struct sock_setup *, struct addr *bound,
     struct errmsg *);
+
+/* Lets a socket that listens already, and another one that is about to, have addresses that overlap, as
+ * "every address" and one of them do; or no more. */
+void sock_overlap(int, bool);
 
 /* Takes a connection; *peer is where it comes from (IPv4 as such on an IPv6 socket,
  * too).  Returns the descriptor, or

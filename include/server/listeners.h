@@ -20,6 +20,8 @@ struct place {
 	ino_t ino;
 	bool managed;            /* its file is another one's: of the service manager */
 	bool shared;             /* while two tables have it: the one that is and the next */
+	bool leaves;             /* it makes room for one of the next */
+	bool overlaps;           /* one that leaves made room for it */
 };
 
 /* The places where we listen: zero first. */
@@ -38,7 +40,7 @@ int listeners_open(struct listeners *next, struct listeners *now,
     struct service *const *, size_t nservices, struct errmsg *);
 void listeners_abandon(struct listeners *next, struct listeners *now);
 
-/* Closes what next does not share, and moves next to now. */
+/* Closes what next does not share, and moves next to now, with its services' socket options. */
 void listeners_replace(struct listeners *now, struct listeners *next);
 
 /* The same for the acceptors.  Returns NULL when memory ran out. */

@@ -80,6 +80,14 @@ listen_failed(int fd, const struct addr *a, struct errmsg *e)
 	return errmsg_set(e, "%s: %s", addr_text(a, text), strerror(why));
 }
 
+void
+sock_overlap(int fd, bool may)
+{
+	const int value = may;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &value, sizeof(value));
+}
+
 int
 sock_listen(const struct addr *a, const struct sock_setup *how, struct addr *bound,
     struct errmsg *e)
@@ -96,6 +104,8 @@ sock_listen(const struct addr *a, const struct sock_setup *how, struct addr *bou
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	if (how->overlaps)
+		sock_overlap(fd, true);
 	/* For TPROXY; behind a redirecting rule it works without. */
 	if (how->foreign)
 		make_transparent(fd, (sa_family_t)family);

@@ -1,8 +1,10 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "net/sock.h"
 #include "server/listeners.h"
 
 #include "place_priv.h"
@@ -35,7 +37,8 @@ static struct place *
 find(struct listeners *now, const char *wanted, const struct service *service)
 {
 	for (size_t i = 0; i < now->n; i++)
-		if (!now->items[i].shared && serves(&now->items[i], wanted, service))
+		if (!now->items[i].shared && !now->items[i].leaves &&
+		    serves(&now->items[i], wanted, service))
 			return &now->items[i];
 	return NULL;
 }
@@ -51,6 +54,36 @@ place_new(struct listeners *l)
 	l->items = items;
 	items[l->n] = (struct place){ .fd = -1 };
 	return &items[l->n];
+}
+
+/* Those of the port that are not wanted any more, as far as we know yet, are still there when the
+ * new one is bound: no connection is refused.  Whether there is one. */
+static bool
+make_room(struct listeners *now, const char *wanted)
+{
+	bool made = false;
+
+	for (size_t i = 0; i < now->n; i++) {
+		struct place *p = &now->items[i];
+
+		if (p->shared || p->leaves || !place_has_port(p, wanted))
+			continue;
+		sock_overlap(p->fd, true);
+		p->leaves = made = true;
+	}
+	return made;
+}
+
+static int
+open_new(struct place *p, struct listeners *now, const struct addr *addr, const char *port,
+    struct errmsg *e)
+{
+	if (place_open(p, addr, port, e) == 0)
+		return 0;
+	if (errno != EADDRINUSE || !make_room(now, p->wanted))
+		return -1;
+	p->overlaps = true;
+	return place_open(p, addr, port, e);
 }
 
 static int
@@ -75,7 +108,7 @@ add(struct listeners *next, struct listeners *now, struct service *service,
 	}
 	p->service = service;
 	memcpy(p->wanted, wanted, sizeof(wanted));
-	if (place_open(p, addr, port, e) == -1)
+	if (open_new(p, now, addr, port, e) == -1)
 		return -1;
 	next->n++;
 	return 0;
@@ -166,17 +199,19 @@ drop(struct listeners *l)
 }
 
 static void
-share_none(struct listeners *l)
+stay(struct place *p)
 {
-	for (size_t i = 0; i < l->n; i++)
-		l->items[i].shared = false;
+	if (p->leaves)
+		sock_overlap(p->fd, false);
+	p->shared = p->leaves = false;
 }
 
 void
 listeners_abandon(struct listeners *next, struct listeners *now)
 {
 	drop(next);
-	share_none(now);
+	for (size_t i = 0; i < now->n; i++)
+		stay(&now->items[i]);
 }
 
 void
@@ -185,7 +220,8 @@ listeners_replace(struct listeners *now, struct listeners *next)
 	drop(now);
 	*now = *next;
 	*next = (struct listeners){ 0 };
-	share_none(now);
+	for (size_t i = 0; i < now->n; i++)
+		place_settle(&now->items[i]);
 }
 
 struct listening *
@@ -223,6 +259,7 @@ listeners_leave(struct listeners *l)
 void
 listeners_close(struct listeners *l)
 {
-	share_none(l);
+	for (size_t i = 0; i < l->n; i++)
+		l->items[i].shared = false;
 	drop(l);
 }

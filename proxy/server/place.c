@@ -1,9 +1,12 @@
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "net/sock.h"
 #include "server/heritage.h"
 #include "server/privileges.h"
@@ -77,10 +80,11 @@ static int
 open_anew(struct place *p, const struct addr *addr, const char *port, struct errmsg *e)
 {
 	const struct conf_service *c = p->service->conf;
-	const struct sock_setup *how = &p->service->setup;
+	struct sock_setup how = p->service->setup;
 
-	p->fd = addr == NULL ? sock_listen_any(port, how, &p->addr, e) :
-	    sock_listen(addr, how, &p->addr, e);
+	how.overlaps = p->overlaps;
+	p->fd = addr == NULL ? sock_listen_any(port, &how, &p->addr, e) :
+	    sock_listen(addr, &how, &p->addr, e);
 	if (p->fd == -1)
 		return -1;
 	remember_file(p);
@@ -104,6 +108,44 @@ place_open(struct place *p, const struct addr *addr, const char *port, struct er
 	}
 	remember_file(p);
 	return 0;
+}
+
+static in_port_t
+port_of(const struct place *p)
+{
+	switch (p->addr.u.sa.sa_family) {
+	case AF_INET:
+		return p->addr.u.in.sin_port;
+	case AF_INET6:
+		return p->addr.u.in6.sin6_port;
+	}
+	return 0;
+}
+
+bool
+place_has_port(const struct place *p, const char *wanted)
+{
+	const char *colon = strrchr(wanted, ':');
+	char *end;
+	unsigned long port;
+
+	if (colon == NULL || port_of(p) == 0)
+		return false;
+	port = strtoul(colon + 1, &end, 10);
+	return *end == '\0' && end != colon + 1 && port == ntohs(port_of(p));
+}
+
+void
+place_settle(struct place *p)
+{
+	const struct sock_setup *how = &p->service->setup;
+	struct errmsg e;
+
+	if (p->overlaps)
+		sock_overlap(p->fd, false);
+	p->shared = p->overlaps = false;
+	if (sockopt_apply(p->fd, 'a', how->opts, how->nopts, &e) == -1)
+		log_line(LOG_WARNING, "main", "Service [%s]: %s", p->service->conf->name, e.text);
 }
 
 /* What stands for the address of a line that the service manager serves. */

@@ -18,6 +18,12 @@ bool place_is_managed(const struct place *, const struct addr_spec *, const stru
 /* Whether who connects to the address reaches it: the file of a unix socket may be gone. */
 bool place_stands(const struct place *);
 
+/* Whether it has the port that is wanted. */
+bool place_has_port(const struct place *, const char *wanted);
+
+/* It is the only one of its address now, and its service's: sets the socket options. */
+void place_settle(struct place *);
+
 /* Closes; the file of a unix socket goes if it is still ours. */
 void place_close(const struct place *);
 

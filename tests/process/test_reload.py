@@ -284,6 +284,25 @@ class Files(Configured):
         self.assert_reloaded(sluss)
         self.assertEqual(self.visit(port), self.der("two"))
 
+    def test_addresses_that_overlap(self):
+        """From every address to one and back, at the same port, under load."""
+        sluss = self.serve(self.section("a", "0.0.0.0:0"))
+        port = self.ports(sluss)["a"]
+        base = self.baseline(sluss)
+        knock = Knock(port, self.anyone())
+        for accept in ("127.0.0.1", "0.0.0.0", "127.0.0.1", "*", "127.0.0.1"):
+            self.write(self.section("a", "%s:%d" % (accept, port)))
+            self.assert_reloaded(sluss)
+        # An address more must not make room for what a start would refuse.
+        self.write(self.section("a", "127.0.0.1:%d" % port), self.section("b", "0.0.0.0:%d" % port))
+        self.assert_fails(sluss, "Binding service .b. to .*in use")
+        self.write(self.section("b", "0.0.0.0:%d" % port), self.section("a", "127.0.0.1:%d" % port))
+        self.assert_fails(sluss, "Binding service .a. to .*in use")
+        good, bad = knock.end()
+        self.assertEqual(bad, [])
+        self.assertGreater(good, 0)
+        self.back_to(sluss, base)
+
     def test_all_or_nothing(self):
         """What cannot be bound, or is wrong, leaves everything as it was."""
         taken = self.own(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
