@@ -75,8 +75,8 @@ int helper_renew(struct helper *, struct errmsg *);
 struct helper_program {
 	const char *path;
 	const char *const *argv; /* NULL behind the last */
-	const char *const *env;  /* NAME=VALUE, NULL behind the last: replace or add to what the
-	                            helper itself has */
+	const char *const *env;  /* NULL behind the last: NAME=VALUE replaces or adds to what the
+	                            helper has itself, NAME alone takes away */
 	bool pty;                /* a terminal of its own is its stdin, stdout and stderr */
 };
 

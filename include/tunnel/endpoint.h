@@ -58,6 +58,7 @@ struct endpoint {
 	enum iores held;     /* TLS: outcome that comes after the data, else IO_OK */
 	bool finished;       /* finish was called */
 	bool orderly;        /* to be closed in order although the tunnel failed */
+	bool line_open;      /* a program's: what was written last ended no line */
 };
 
 /* The endpoint takes over the descriptors (the session). */

@@ -22,6 +22,8 @@ struct tunnel;
 struct pool;
 struct acceptor;
 struct opening;
+struct exec;
+struct helper;
 
 /* How far a listing of a lane's tunnels has come (tunnel/list.h). */
 struct list {
@@ -39,6 +41,7 @@ struct lane {
 	struct opening *askers;    /* those that wait for a name */
 	struct acceptor *acceptor; /* accept lanes only */
 	struct list list;
+	struct exec *execs;        /* programs that outlive their tunnels */
 	pthread_t thread;
 	bool started;
 	/* Worker lanes, for placing new tunnels: read by accept lanes. */
@@ -54,6 +57,7 @@ struct pool {
 	struct lane *work;    size_t nwork;
 	struct resolver *resolver;
 	atomic_uint max_tunnels;   /* no more than the loops were made for */
+	struct helper *helper;     /* who starts programs; NULL: none is ever started */
 	atomic_uint live;          /* tunnels that hold a slot */
 	atomic_bool closing;       /* no new tunnels; whoever frees the last one wakes main */
 	atomic_ullong next_id;

@@ -20,6 +20,7 @@
 	X(REASON_BUSY_TIMEOUT, false, "TIMEOUTbusy exceeded")                  \
 	X(REASON_RESOLVE, false, "name not resolved")                          \
 	X(REASON_CONNECT, false, "connect failed")                             \
+	X(REASON_EXEC, false, "program not started")                          \
 	X(REASON_STDIO_TAKEN, false, "stdio serves another tunnel")            \
 	X(REASON_IDLE_TIMEOUT, false, "TIMEOUTidle exceeded")                  \
 	X(REASON_CLOSE_TIMEOUT, false, "TIMEOUTclose exceeded")                \

@@ -25,6 +25,8 @@
  * thread touches it.  Events mark and post it; its task then runs its step.
  */
 struct tunnel;
+struct exec;
+struct starter;
 
 enum verdict {
 	STEP_NEXT, /* done: the next step of the row */
@@ -82,6 +84,7 @@ struct tunnel {
 	struct pump fwd, rev;        /* down → up, up → down */
 	struct pump *tail;           /* after a failure: what may still bring bytes */
 	struct endpoint *survivor;   /* … and whom to tell */
+	struct exec *exec;           /* the program at its plain end, or NULL */
 	char *from, *to;             /* addresses as text */
 	char name[24];               /* in the log */
 };

@@ -53,25 +53,19 @@ reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* The length of a variable's name, its '=' included. */
-static size_t
-name_length(const char *variable)
-{
-	return strcspn(variable, "=") + 1;
-}
-
 static bool
 is_replaced(const char *variable, char **env)
 {
-	size_t n = name_length(variable);
+	size_t n = strcspn(variable, "=");
 
 	for (; *env != NULL; env++)
-		if (strncmp(variable, *env, n) == 0)
+		if (strcspn(*env, "=") == n && strncmp(variable, *env, n) == 0)
 			return true;
 	return false;
 }
 
-/* The helper's own environment, with these put in; the later of one name holds. */
+/* The helper's own environment, with these put in; the later of one name holds, and one
+ * without a value is not to be there. */
 static char **
 environment(char **env)
 {
@@ -88,7 +82,7 @@ environment(char **env)
 		if (!is_replaced(*v, env))
 			all[n++] = *v;
 	for (char **v = env; *v != NULL; v++)
-		if (!is_replaced(*v, v + 1))
+		if (!is_replaced(*v, v + 1) && strchr(*v, '=') != NULL)
 			all[n++] = *v;
 	return all;
 }

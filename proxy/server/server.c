@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "net/stdio.h"
+#include "server/grants.h"
 #include "server/life.h"
 #include "server/limits.h"
 #include "server/server_priv.h"
@@ -69,6 +70,7 @@ make_lanes(struct server *s, unsigned max, struct errmsg *e)
 	    c->worker_threads > 0 ? c->worker_threads : limits_cpus(), limits_tunnels(), e);
 	if (s->pool == NULL)
 		return -1;
+	s->pool->helper = s->helper;
 	atomic_store(&s->pool->max_tunnels, max);
 	if ((view = listeners_view(&s->listeners)) == NULL)
 		return errmsg_set(e, "out of memory");
@@ -86,7 +88,8 @@ start(struct server *s, struct errmsg *e)
 	unsigned max;
 
 	changes_follow(&s->changes, s->conf);
-	if (limits_max_tunnels(s->conf, &max, e) == -1 ||
+	if (grants_start(s->conf, &s->helper, e) == -1 ||
+	    limits_max_tunnels(s->conf, &max, e) == -1 ||
 	    services_open(&s->services, &no_services, s->conf, e) == -1)
 		return -1;
 	if (s->conf->files.n > 0)
@@ -307,6 +310,7 @@ destroy(struct server *s)
 			acceptor_free(s->pool->accept[i].acceptor);
 	pool_free(s->pool);
 	changes_close(&s->changes);
+	helper_stop(s->helper);
 	listeners_close(&s->listeners);
 	services_close(&s->services);
 	config_free(s->conf);

@@ -27,6 +27,7 @@ struct server {
 	struct listeners listeners;
 	struct pool *pool;
 	struct changes changes;
+	struct helper *helper; /* NULL: none was needed at the start */
 	int signal_fd;
 	unsigned ends;        /* signals that asked for the end so far */
 	bool reload, reopen, list; /* asked for */

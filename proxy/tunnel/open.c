@@ -7,6 +7,7 @@
 #include "conf/protocol.h"
 #include "net/sock.h"
 #include "net/stdio.h"
+#include "tunnel/exec.h"
 #include "tunnel/policy.h"
 #include "tunnel/preface_step.h"
 #include "tunnel/trace.h"
@@ -245,6 +246,8 @@ run_connect(struct tunnel *t)
 	struct addr a;
 	int fd, why;
 
+	if (exec_is_target(t->service->conf))
+		return exec_run(t);
 	if (o->asking)
 		return STEP_WAIT;
 	if (t->reason == REASON_RESOLVE) {
@@ -268,6 +271,8 @@ run_connect(struct tunnel *t)
 static enum verdict
 late_connect(struct tunnel *t)
 {
+	if (t->exec != NULL)
+		return exec_late(t);
 	errmsg_set(&t->opening->why, "%s: no answer from the resolver", target_text(t));
 	return tunnel_fail(t, REASON_BUSY_TIMEOUT);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tunnel/acceptor.h"
+#include "tunnel/exec.h"
 #include "tunnel/list.h"
 #include "tunnel/pool.h"
 #include "tunnel/tunnel.h"
@@ -34,6 +35,7 @@ lane_init(struct lane *lane, struct pool *pool)
 static void
 lane_free(struct lane *lane)
 {
+	exec_forget(lane);
 	stage_free(&lane->stage);
 	loop_free(lane->loop);
 }

@@ -2,6 +2,7 @@
 #include <assert.h>
 
 #include "net/sock.h"
+#include "tunnel/exec.h"
 #include "tunnel/tunnel.h"
 
 /* Reads a direction may do in one turn before others get theirs. */
@@ -141,7 +142,7 @@ run_pumps(struct tunnel *t)
 static bool
 is_half_closed(const struct tunnel *t)
 {
-	return t->fwd.state != PUMP_FLOWS || t->rev.state != PUMP_FLOWS;
+	return t->fwd.state != PUMP_FLOWS || t->rev.state != PUMP_FLOWS || exec_has_ended(t);
 }
 
 /* The time limit changes when the first direction ends. */
@@ -155,6 +156,8 @@ static enum verdict
 run_splice(struct tunnel *t)
 {
 	bool again = run_pumps(t);
+
+	exec_settle(t);
 
 	if (t->fwd.state == PUMP_FAILED)
 		return side_failed(t, &t->fwd);

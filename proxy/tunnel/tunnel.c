@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tunnel/exec.h"
 #include "tunnel/list.h"
 #include "tunnel/trace.h"
 #include "tunnel/tunnel.h"
@@ -196,6 +197,11 @@ tunnel_adopt(struct tunnel *t, struct lane *lane)
 		wire_leave(&t->down.wire, l);
 		return -1;
 	}
+	if (exec_join(t, lane) == -1) {
+		wire_leave(&t->down.wire, l);
+		wire_leave(&t->up.wire, l);
+		return -1;
+	}
 	t->lane = lane;
 	t->next = lane->tunnels;
 	t->link = &lane->tunnels;
@@ -215,6 +221,7 @@ tunnel_release(struct tunnel *t)
 		wire_leave(&t->down.wire, l);
 	if (t->up.ops != NULL)
 		wire_leave(&t->up.wire, l);
+	exec_leave(t);
 	loop_timer_cancel(l, &t->timer);
 	loop_unpost(l, &t->task);
 	list_forget(t->lane, t);
@@ -280,6 +287,7 @@ tunnel_end(struct tunnel *t)
 	assert(t->reason != REASON_NONE);
 	tunnel_report(t);
 	opening_free(lane, t->opening);
+	exec_part(t);
 	tunnel_release(t);
 	end_side(t, &t->down);
 	end_side(t, &t->up);

@@ -257,15 +257,16 @@ END_TEST
 START_TEST(environment_is_added_to)
 {
 	static const char *const env[] = { "NEW=1=2", "PATH=/bin:/usr/bin", "TWICE=a",
-		"TWICE=b", "KEPTX=other", NULL };
+		"TWICE=b", "KEPTX=other", "GONE", NULL };
 
 	helper_stop(helper);
 	setenv("KEPT", "yes", 1);
+	setenv("GONE", "no", 1);
 	setenv("NOTIFY_SOCKET", "/run/x", 1);
 	setenv("LISTEN_FDS", "1", 1);
 	start();
 	ck_assert_str_eq(shell("echo \"$NEW $PATH $TWICE $KEPT\"; env | grep -c TWICE; "
-	    "env | grep -c -e NOTIFY -e LISTEN; :", env),
+	    "env | grep -c -e NOTIFY -e LISTEN -e GONE; :", env),
 	    "1=2 /bin:/usr/bin b yes\n1\n0\n");
 }
 END_TEST

@@ -1,0 +1,139 @@
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tunnel/exec.h"
+#include "tunnel/exec_priv.h"
+
+/* A name in a certificate that is about so long may have been cut, and then it ends like this:
+ * it might be the beginning of somebody else's. */
+#define LONG_NAME 500
+static const char cut[] = "...";
+
+/* Enough for any address and any port. */
+#define HOST_TEXT 64
+#define PORT_TEXT 8
+
+static bool
+is_whole(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n < LONG_NAME || strcmp(name + n - (sizeof(cut) - 1), cut) != 0;
+}
+
+/* A variable; without a value it is removed from what the program inherits, so that
+ * nobody takes another's for ours. */
+static int
+add(struct exec_request *r, const char *name, const char *value)
+{
+	char *text;
+	int n;
+
+	n = value != NULL ? asprintf(&text, "%s=%s", name, value) : asprintf(&text, "%s", name);
+	if (n == -1)
+		return -1;
+	r->made[r->nmade++] = text;
+	return 0;
+}
+
+/* Who the other end of the TLS connection is; NULL: nobody has verified that. */
+static const struct cert_info *
+verified_peer(const struct tunnel *t)
+{
+	const struct tls_session *s =
+	    t->service->conf->client ? t->up.tls : t->down.tls;
+
+	return s == NULL || t->service->conf->insecure ? NULL : tls_session_peer(s);
+}
+
+/* The other end's address: whom we accepted, or whom we connected to. */
+static void
+remote(const struct tunnel *t, struct addr *a)
+{
+	*a = t->opening->peer;
+	if (!exec_is_source(t->service->conf))
+		return;
+	a->len = sizeof(a->u);
+	if (getpeername(t->up.wire.rfd, &a->u.sa, &a->len) == -1)
+		a->len = 0;
+}
+
+static int
+add_remote(struct exec_request *r, const struct tunnel *t)
+{
+	char host[HOST_TEXT], port[PORT_TEXT];
+	struct addr a;
+	bool known;
+
+	remote(t, &a);
+	known = a.len > 0 && a.u.sa.sa_family != AF_UNIX &&
+	    getnameinfo(&a.u.sa, a.len, host, sizeof(host), port, sizeof(port),
+	    NI_NUMERICHOST | NI_NUMERICSERV) == 0;
+	return add(r, "REMOTE_HOST", known ? host : NULL) |
+	    add(r, "REMOTE_PORT", known ? port : NULL);
+}
+
+static int
+add_names(struct exec_request *r, const struct tunnel *t)
+{
+	const struct cert_info *peer = verified_peer(t);
+	bool whole = peer != NULL && is_whole(peer->subject) && is_whole(peer->issuer);
+
+	return add(r, "SSL_CLIENT_DN", whole ? peer->subject : NULL) |
+	    add(r, "SSL_CLIENT_I_DN", whole ? peer->issuer : NULL);
+}
+
+/* Ours come last: they hold. */
+static int
+set_environment(struct exec_request *r, const struct tunnel *t)
+{
+	const struct conf_strings *extra = &t->service->config->setenv;
+
+	if (add_remote(r, t) != 0 || add_names(r, t) != 0)
+		return -1;
+	if ((r->env = calloc(extra->n + r->nmade + 1, sizeof(*r->env))) == NULL)
+		return -1;
+	for (size_t i = 0; i < extra->n; i++)
+		r->env[i] = extra->items[i];
+	for (size_t i = 0; i < r->nmade; i++)
+		r->env[extra->n + i] = r->made[i];
+	return 0;
+}
+
+static int
+set_arguments(struct exec_request *r, const struct conf_service *c)
+{
+	size_t n = c->execargs.n;
+
+	if ((r->argv = calloc(n + 2, sizeof(*r->argv))) == NULL)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		r->argv[i] = c->execargs.items[i];
+	if (n == 0)
+		r->argv[0] = c->exec;
+	return 0;
+}
+
+int
+exec_request(struct exec_request *r, const struct tunnel *t)
+{
+	const struct conf_service *c = t->service->conf;
+
+	*r = (struct exec_request){ 0 };
+	if (set_arguments(r, c) == -1 || set_environment(r, t) == -1)
+		return -1;
+	r->program = (struct helper_program){ .path = c->exec, .argv = r->argv, .env = r->env,
+		.pty = c->pty };
+	return 0;
+}
+
+void
+exec_request_free(struct exec_request *r)
+{
+	for (size_t i = 0; i < r->nmade; i++)
+		free(r->made[i]);
+	free(r->argv);
+	free(r->env);
+}
