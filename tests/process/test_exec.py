@@ -1,0 +1,370 @@
+#!/usr/bin/env python3
+"""Programs as the plain end of a tunnel: exec, with and without a terminal, in server
+mode (accept and exec) and in client mode (exec and connect)."""
+
+import os
+import re
+import signal
+
+import certs
+import harness
+from harness import Sluss, wait_for
+
+SH = "/bin/sh"
+
+
+class Exec(harness.Case):
+    def conf(self, *lines, head=()):
+        """Writes a configuration with one section; lines of a list are its options."""
+        path = self.path("sluss.conf")
+        with open(path, "w") as f:
+            f.write("\n".join(["foreground = yes", "debug = info", *head, "[prog]", *lines]) + "\n")
+        return path
+
+    def script(self, text, file="script"):
+        """A program of the shell's, as execArgs cannot hold a script: blanks divide it."""
+        path = self.path(file)
+        with open(path, "w") as f:
+            f.write("#!/bin/sh\n" + text + "\n")
+        os.chmod(path, 0o755)
+        return path
+
+    def serve(self, program, *lines, args=None, **kw):
+        """sluss in server mode with a program behind it."""
+        more = ["execArgs = " + args] if args else []
+        path = self.conf("accept = 127.0.0.1:0", "cert = " + self.pem("server"),
+                         "peer = " + self.crt("client"), "exec = " + program, *more, *lines, **kw)
+        return self.own(Sluss(path))
+
+    def ask(self, sluss, data=b"", **kw):
+        """Everything that the program says to a client that says data and then the end."""
+        wire = self.tls(sluss.port, **kw)
+        if data:
+            wire.sendall(data)
+        wire.close_notify()
+        return wire.outcome()
+
+    def helper(self, sluss):
+        """The pid of the helper process."""
+        return wait_for(lambda: next(iter(self.helpers(sluss)), None), "the helper process")
+
+    @staticmethod
+    def helpers(sluss):
+        return [p for p in children(sluss.pid) if comm(p) == "sluss-helper"]
+
+    def gone(self, pid):
+        wait_for(lambda: not os.path.exists("/proc/%d" % pid), "the end of %d" % pid)
+
+
+def children(pid):
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+        return [int(p) for p in f.read().split()]
+
+
+def comm(pid):
+    try:
+        with open("/proc/%d/comm" % pid) as f:
+            return f.read().strip()
+    except OSError:
+        return ""
+
+
+def state(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return ""
+
+
+class Server(Exec):
+    def test_echo(self):
+        """A megabyte through cat, whose end comes when ours did."""
+        sluss = self.serve("/bin/cat")
+        data = os.urandom(1 << 20)
+        wire = self.tls(sluss.port)
+        for i in range(0, len(data), 65536):
+            wire.sendall(data[i:i + 65536])
+            self.assertEqual(wire.read_exactly(len(data[i:i + 65536])), data[i:i + 65536])
+        wire.close_notify()
+        self.assertEqual(wire.outcome(), (b"", "close_notify"))
+        sluss.ends(r"-> /bin/cat: closed; .*; 1048576 bytes to TLS, 1048576 bytes from TLS")
+        sluss.wait_log(r"Service \[prog\] /bin/cat \(PID=\d+\) exited with status 0$")
+        self.assertEqual(sluss.stop(), 0)
+
+    def test_arguments(self):
+        """execArgs has argv[0]; without it that is the path."""
+        self.assertEqual(self.ask(self.serve(SH, args="own -c echo$IFS$0.$1 zero one")),
+                         (b"zero.one\n", "close_notify"))
+        path = self.script("tr '\\0' '|' < /proc/$$/cmdline; echo")
+        self.assertEqual(self.ask(self.serve(path)),
+                         (b"/bin/sh|%s|\n" % path.encode(), "close_notify"))
+
+    def test_half_close(self):
+        """The program sees the end of its input, and its late answer arrives whole."""
+        path = self.script("n=$(wc -c); sleep 0.3; head -c 100000 /dev/zero; echo $n")
+        got, end = self.ask(self.serve(path), b"x" * 70000)
+        self.assertEqual((got, end), (b"\0" * 100000 + b"70000\n", "close_notify"))
+
+    def test_exit_before_read(self):
+        """What a program said before it left is whole, though it left input unread: no
+        reset; and the tunnel ends although the client goes on."""
+        path = self.script("head -c 300000 /dev/zero; echo end")
+        sluss = self.serve(path)
+        wire = self.tls(sluss.port)
+        wire.sendall(b"y" * 200000)
+        self.assertEqual(wire.outcome(), (b"\0" * 300000 + b"end\n", "close_notify"))
+        sluss.ends(r"-> %s: closed;" % path)
+
+    def test_exit_status(self):
+        """How it ended is in the log."""
+        sluss = self.serve(self.script("read x; $x"))
+        self.ask(sluss, b"exit 7\n")
+        sluss.wait_log(r"LOG6\[0\]: Service \[prog\] \S+ \(PID=\d+\) exited with status 7$")
+        self.ask(sluss, b"kill -9 0\n")
+        sluss.wait_log(r"LOG6\[1\]: .* \(PID=\d+\) was ended by signal 9 \(Killed\)$")
+        sluss.ends(r"-> \S+: closed;", count=2)
+
+    def test_many_children(self):
+        """200 programs, each with a client of its own kind: no zombie, no descriptor and no
+        process is left."""
+        sluss = self.serve(self.script("read x; case $x in 0) kill -9 $$;; 1) exec cat;; "
+                                       "2) exit 3;; 3) sleep 1000;; esac"))
+        helper = self.helper(sluss)
+        base = self.baseline(sluss)
+        fds = len(os.listdir("/proc/%d/fd" % helper))
+        for i in range(200):
+            wire = self.tls(sluss.port)
+            wire.sendall(b"%d\n" % (i % 4))
+            if i % 4 == 3:
+                harness.reset(wire.sock)
+            else:
+                wire.close_notify()
+                self.assertEqual(wire.outcome(), (b"", "close_notify"))
+            wire.close()
+        self.back_to(sluss, base)
+        wait_for(lambda: children(helper) == [], "no children of the helper")
+        wait_for(lambda: len(os.listdir("/proc/%d/fd" % helper)) == fds, "its descriptors")
+        self.assertEqual(sluss.stop(), 0)
+        self.gone(helper)
+
+    def test_hangup(self):
+        """A program that lives on when the tunnel ended in an error is hung up on."""
+        sluss = self.serve(self.script("trap 'echo gone > %s; exit' HUP\necho up\n"
+                                       "while :; do sleep 0.1; done" % self.path("trace")))
+        wire = self.tls(sluss.port)
+        self.assertEqual(wire.read_exactly(3), b"up\n")
+        harness.reset(wire.sock)
+        wait_for(lambda: os.path.exists(self.path("trace")), "the hangup")
+        sluss.ends(r": reset by the TLS peer;")
+
+    def test_close_timeout(self):
+        """One that neither reads nor ends is cut, and hung up on, after TIMEOUTclose."""
+        sluss = self.serve(self.script("echo up; exec sleep 1000"), "TIMEOUTclose = 1")
+        wire = self.tls(sluss.port)
+        self.assertEqual(wire.read_exactly(3), b"up\n")
+        wire.close_notify()
+        sluss.wait_log(r"\(PID=\d+\) was ended by signal 1 \(Hangup\)")
+        sluss.ends(r"TIMEOUTclose exceeded")
+
+    def test_missing(self):
+        """A program that is not there: one line, and the client sees no clean end."""
+        sluss = self.serve("/nonexistent/program")
+        base = self.baseline(sluss)
+        self.assertNotEqual(self.ask(sluss)[1], "close_notify")
+        sluss.wait_log(r"Service \[prog\] 127\.0\.0\.1:\d+ -> \(not connected\): program not "
+                       r"started while connecting: /nonexistent/program: No such file or "
+                       r"directory; ")
+        self.back_to(sluss, base)
+        self.assertEqual(len([l for l in sluss.lines if "/nonexistent" in l]), 1)
+
+    def test_helper_killed(self):
+        """Without the helper no program starts, which a line says; the process and the
+        tunnels that are open live on."""
+        sluss = self.serve("/bin/cat")
+        wire = self.tls(sluss.port)
+        wire.sendall(b"one")
+        self.assertEqual(wire.read_exactly(3), b"one")
+        os.kill(self.helper(sluss), signal.SIGKILL)
+        wire.sendall(b"two")
+        self.assertEqual(wire.read_exactly(3), b"two")
+        self.assertNotEqual(self.ask(sluss)[1], "close_notify")
+        sluss.wait_log(r"program not started while connecting: /bin/cat: the helper process "
+                       r"has died; restart sluss; ")
+        wire.close_notify()
+        self.assertEqual(wire.outcome(), (b"", "close_notify"))
+        self.assertEqual(sluss.stop(), 0)
+
+    def test_no_helper_without_need(self):
+        """A configuration without exec has no helper process."""
+        target = self.backend(harness.echo)
+        sluss = self.own(Sluss(self.conf(
+            "accept = 127.0.0.1:0", "cert = " + self.pem("server"),
+            "peer = " + self.crt("client"), "connect = " + target.target)))
+        self.assertEqual(self.ask(sluss, b"x"), (b"x", "close_notify"))
+        self.assertEqual(children(sluss.pid), [])
+
+    def test_helper_dies_with_its_parent(self):
+        """However sluss ends, the helper does, too."""
+        sluss = self.serve("/bin/cat")
+        helper = self.helper(sluss)
+        sluss.process.kill()
+        self.gone(helper)
+
+
+class Inside(Exec):
+    """What a program finds."""
+
+    def test_process(self):
+        """Signals, mask, limits, descriptors and session are as a login gives them."""
+        with open("/proc/self/limits") as f:
+            limit = re.search(r"^Max open files +(\d+)", f.read(), re.M).group(1)
+        path = self.script("cat /proc/self/status; ulimit -Sn; cut -d' ' -f6 /proc/$$/stat; "
+                           "echo $$; ls /proc/$$/fd")
+        got = self.ask(self.serve(path))[0].decode()
+        for key in "SigBlk", "SigIgn", "SigPnd":
+            self.assertRegex(got, r"%s:\t0{16}\n" % key)
+        tail = got.rsplit("\n", 8)
+        # The shell reads its script by a descriptor of its own, 10.
+        self.assertEqual(tail[-5:], ["0", "1", "10", "2", ""])
+        self.assertEqual(tail[-8], limit)
+        self.assertEqual(tail[-7], tail[-6])
+
+    def test_descriptors(self):
+        """0 and 1 are one socket, 2 is the log's stderr; or, without one, the peer."""
+        args = "sh -c ls$IFS-l$IFS/proc/$$/fd;echo$IFS@err>&2"
+        sluss = self.serve(SH, args=args)
+        got = self.ask(sluss)[0].decode()
+        found = dict(re.findall(r" (\d+) -> (\S+)$", got, re.M))
+        self.assertEqual(sorted(found), ["0", "1", "2"])
+        self.assertTrue(found["0"].startswith("socket:"))
+        self.assertEqual(found["0"], found["1"])
+        self.assertNotEqual(found["2"], found["1"])
+        sluss.wait_log("^@err")
+        self.assertNotIn("@err", got)
+
+    def test_environment(self):
+        """The peer's address and the names of its certificate, setEnv, and what sluss has
+        itself; what would be false is taken away."""
+        path = self.script("env")
+        os.environ["INHERITED"] = "yes"
+        os.environ["NOTIFY_SOCKET"] = "/run/nobody"
+        self.addCleanup(os.environ.pop, "INHERITED")
+        self.addCleanup(os.environ.pop, "NOTIFY_SOCKET")
+        sluss = self.serve(path, head=["setEnv = ONE=1", "setEnv = TWO=a=b c",
+                                       "setEnv = REMOTE_HOST=forged",
+                                       "setEnv = SSL_CLIENT_DN=forged"])
+        wire = self.tls(sluss.port)
+        port = wire.sock.getsockname()[1]
+        env = wire.outcome()[0].decode().split("\n")
+        for line in ("ONE=1", "TWO=a=b c", "INHERITED=yes", "REMOTE_HOST=127.0.0.1",
+                     "REMOTE_PORT=%d" % port, "SSL_CLIENT_DN=CN=client",
+                     "SSL_CLIENT_I_DN=CN=client"):
+            self.assertEqual(env.count(line), 1, line)
+        self.assertEqual([l for l in env if "forged" in l or "NOTIFY" in l], [])
+
+    def test_unverified(self):
+        """A name that nobody has verified is not there, not even an inherited one."""
+        os.environ["SSL_CLIENT_DN"] = "CN=inherited"
+        self.addCleanup(os.environ.pop, "SSL_CLIENT_DN")
+        path = self.conf("accept = 127.0.0.1:0", "cert = " + self.pem("server"),
+                         "insecure = yes", "exec = " + self.script("env"))
+        got = self.ask(self.own(Sluss(path)), identity="stranger")[0].decode()
+        self.assertIn("REMOTE_HOST=127.0.0.1\n", got)
+        self.assertNotIn("SSL_CLIENT", got)
+
+    def test_hostile_name(self):
+        """Control characters of a certificate cannot make a second line or variable."""
+        hostile = "evil\nREMOTE_HOST=10.0.0.1\r\x1b[2J=x,\\\u202e\0tail"
+        made = certs.make(subject=certs.name(("CN", hostile), ("O", "A=B")))
+        pem, crt = made.write(self.dir, "hostile")
+        path = self.conf("accept = 127.0.0.1:0", "cert = " + self.pem("server"),
+                         "peer = " + crt,
+                         "exec = " + self.script("env"))
+        sluss = self.own(Sluss(path))
+        context = self.context(identity=None)
+        context.load_cert_chain(pem)
+        wire = harness.TlsWire(self.own(harness.connect(sluss.port)), context,
+                               server_hostname="localhost").handshake()
+        env = wire.outcome()[0].decode().split("\n")
+        dn = [l for l in env if l.startswith("SSL_CLIENT_DN=")]
+        self.assertEqual(len(dn), 1)
+        self.assertTrue(dn[0].startswith("SSL_CLIENT_DN=CN=evil\\"), dn)
+        self.assertIn("REMOTE_HOST=10.0.0.1", dn[0])
+        self.assertTrue(dn[0].endswith("tail, O=A=B"), dn)
+        self.assertTrue(all(c.isprintable() for c in dn[0]), dn)
+        self.assertEqual([l for l in env if l.startswith("REMOTE_HOST=")],
+                         ["REMOTE_HOST=127.0.0.1"])
+
+
+class Terminal(Exec):
+    def test_terminal(self):
+        """It is the controlling terminal of a session, with a window and line editing."""
+        path = self.script("tty; stty size; stty -a; read x < /dev/tty; echo \"got $x\"; "
+                           "ps -o sid= -o tty= -p $$; echo $$; echo err >&2; "
+                           "ls /proc/$$/fd | xargs")
+        got, end = self.ask(self.serve(path, "pty = yes"), b"word\n")
+        self.assertEqual(end, "close_notify")
+        got = got.decode()
+        self.assertRegex(got, r"/dev/pts/\d+\r\n24 80\r\n")
+        self.assertRegex(got, r"[^-]icanon")
+        self.assertIn("got word\r\n", got)
+        self.assertRegex(got, r" *(\d+) pts/\d+\r\n\1\r\nerr\r\n0 1 10 2\r\n$")
+
+    def test_end_of_input(self):
+        """Our end is the end of what it reads, behind a whole line and behind a begun one."""
+        for i, data in enumerate((b"", b"whole\n", b"whole\nbegun")):
+            path = self.script("stty -echo; echo up; x=$(cat | tr '\\n' '.'); echo \"<$x>\"",
+                               "script%d" % i)
+            sluss = self.serve(path, "pty = yes")
+            wire = self.tls(sluss.port)
+            self.assertEqual(wire.read_exactly(4), b"up\r\n")
+            if data:
+                wire.sendall(data)
+            wire.close_notify()
+            want = b"<%s>\r\n" % data.replace(b"\n", b".")
+            self.assertEqual(wire.outcome(), (want, "close_notify"))
+            sluss.ends(r"-> %s: closed;" % path)
+
+    def test_raw_mode(self):
+        """Where no lines are read nothing says the end: TIMEOUTclose hangs up.  What is
+        binary passes."""
+        path = self.script("stty raw -echo; echo up; head -c 4 | od -An -tx1; "
+                           "trap 'echo gone > %s; exit' HUP; while :; do sleep 0.1; done"
+                           % self.path("trace"))
+        sluss = self.serve(path, "pty = yes", "TIMEOUTclose = 1")
+        wire = self.tls(sluss.port)
+        self.assertEqual(wire.read_exactly(3), b"up\n")
+        wire.sendall(b"\x04\x03\0\xff")
+        self.assertEqual(wire.read_exactly(13), b" 04 03 00 ff\n")
+        wire.close_notify()
+        sluss.ends(r"TIMEOUTclose exceeded")
+        wait_for(lambda: os.path.exists(self.path("trace")), "the hangup")
+
+    def test_last_output(self):
+        """Much that is said right before the exit arrives whole."""
+        path = self.script("stty -opost; head -c 200000 /dev/zero; exit 5")
+        sluss = self.serve(path, "pty = yes")
+        got, end = self.tls(sluss.port).outcome()
+        self.assertEqual((len(got), end), (200000, "close_notify"))
+        sluss.wait_log(r"exited with status 5$")
+
+    def test_nothing_left(self):
+        """Terminals come back, however the tunnel ends."""
+        sluss = self.serve(self.script("read x; [ $x = 0 ] || sleep 1000"), "pty = yes")
+        helper = self.helper(sluss)
+        base = self.baseline(sluss)
+        for i in range(40):
+            wire = self.tls(sluss.port)
+            wire.sendall(b"%d\n" % (i % 2))
+            if i % 2:
+                harness.reset(wire.sock)
+            else:
+                self.assertEqual(wire.outcome(), (b"0\r\n", "close_notify"))
+            wire.close()
+        self.back_to(sluss, base)
+        wait_for(lambda: children(helper) == [], "no children of the helper")
+
+
+if __name__ == "__main__":
+    harness.main()
