@@ -45,7 +45,7 @@ verified_peer(const struct tunnel *t)
 	const struct tls_session *s =
 	    t->service->conf->client ? t->up.tls : t->down.tls;
 
-	return s == NULL || t->service->conf->insecure ? NULL : tls_session_peer(s);
+	return s != NULL && tls_session_verified(s) ? tls_session_peer(s) : NULL;
 }
 
 /* The other end's address: whom we accepted, or whom we connected to. */

@@ -246,7 +246,7 @@ run_connect(struct tunnel *t)
 	struct addr a;
 	int fd, why;
 
-	if (exec_is_target(t->service->conf))
+	if (exec_is_target(t->service->conf) && !o->outcast)
 		return exec_run(t);
 	if (o->asking)
 		return STEP_WAIT;
