@@ -3,7 +3,9 @@
 mode (accept and exec) and in client mode (exec and connect)."""
 
 import os
+import pwd
 import re
+import shutil
 import signal
 
 import certs
@@ -274,11 +276,12 @@ class Inside(Exec):
         """A name that nobody has verified is not there, not even an inherited one."""
         os.environ["SSL_CLIENT_DN"] = "CN=inherited"
         self.addCleanup(os.environ.pop, "SSL_CLIENT_DN")
-        path = self.conf("accept = 127.0.0.1:0", "cert = " + self.pem("server"),
-                         "insecure = yes", "exec = " + self.script("env"))
-        got = self.ask(self.own(Sluss(path)), identity="stranger")[0].decode()
-        self.assertIn("REMOTE_HOST=127.0.0.1\n", got)
-        self.assertNotIn("SSL_CLIENT", got)
+        for option in "insecure = yes", "requireCert = yes":
+            path = self.conf("accept = 127.0.0.1:0", "cert = " + self.pem("server"), option,
+                             "exec = " + self.script("env"))
+            got = self.ask(self.own(Sluss(path)), identity="stranger")[0].decode()
+            self.assertIn("REMOTE_HOST=127.0.0.1\n", got)
+            self.assertNotIn("SSL_CLIENT", got)
 
     def test_hostile_name(self):
         """Control characters of a certificate cannot make a second line or variable."""
@@ -302,6 +305,45 @@ class Inside(Exec):
         self.assertTrue(all(c.isprintable() for c in dn[0]), dn)
         self.assertEqual([l for l in env if l.startswith("REMOTE_HOST=")],
                          ["REMOTE_HOST=127.0.0.1"])
+
+
+class Privileges(Exec):
+    """A program has no more of them than sluss itself, whatever the helper keeps."""
+
+    def setUp(self):
+        super().setUp()
+        if os.geteuid() != 0:
+            harness.skip("needs root")
+        self.nobody = pwd.getpwnam("nobody")
+        os.chmod(self.dir, 0o755)
+
+    def test_user(self):
+        """User, groups and capabilities; the terminal is the program's own."""
+        for pty in "no", "yes":
+            path = self.script("grep -E '^(Uid|Gid|Groups|Cap)' /proc/self/status\n"
+                               "tty > /dev/null && ls -ln $(tty) && : > $(tty)\necho $?")
+            sluss = self.serve(path, "pty = " + pty, head=["setuid = nobody"])
+            got = self.ask(sluss)[0].decode()
+            ids = {k: v.split() for k, v in re.findall(r"^(\w+):(.*?)\r?$", got, re.M)}
+            self.assertEqual(ids["Uid"], [str(self.nobody.pw_uid)] * 4)
+            self.assertEqual(ids["Gid"], [str(self.nobody.pw_gid)] * 4)
+            self.assertEqual(ids["Groups"], [str(self.nobody.pw_gid)])
+            self.assertEqual(ids["CapEff"] + ids["CapPrm"] + ids["CapAmb"], ["0" * 16] * 3)
+            if pty == "yes":
+                self.assertRegex(got, r"crw\S+ 1 %d .*\r\n0\r\n$" % self.nobody.pw_uid)
+
+    def test_root_folder(self):
+        """With chroot the path is one of the new root, and the program sees no other."""
+        root = self.path("root")
+        for program in "/bin/ls", "/bin/sh":
+            needed = harness.run("ldd", program).out
+            for file in [program] + re.findall(r"(/\S+) \(0x", needed):
+                os.makedirs(root + os.path.dirname(file), exist_ok=True)
+                shutil.copy(file, root + file)
+        os.mkdir(root + "/marker")
+        sluss = self.serve("/bin/sh", args="sh -c ls$IFS/", head=["chroot = " + root])
+        self.assertEqual(sorted(self.ask(sluss)[0].split()), sorted(
+            n.encode() for n in os.listdir(root)))
 
 
 class Terminal(Exec):
