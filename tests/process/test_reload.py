@@ -12,7 +12,7 @@ import time
 
 import certs
 from harness import (BOUND, PATIENCE, SANITIZER, SLUSS, Case, Sluss, TlsWire, connect, echo, main,
-                     recv_exactly, run, wait_for)
+                     need, recv_exactly, run, wait_for)
 
 DONE = r"LOG5\[main\]: Configuration reloaded"
 FAILED = r"LOG3\[main\]: Reload failed, the old configuration stays: "
@@ -456,6 +456,53 @@ class Changes(Configured):
         self.write(self.section("a", "127.0.0.1:0", cert="two"))
         self.wait_shown(self.ports(sluss)["a"], "two")
         self.back_to(sluss, base)
+
+    def passes(self, port, identity):
+        """Whether the server takes a client with this identity."""
+        try:
+            tls = TlsWire(self.own(connect(port)), certs.context(self.dir, identity)).handshake()
+            self.talk(tls)
+        except (ssl.SSLError, ConnectionError):
+            return False
+        return True
+
+    def authorities(self):
+        """An identity of each of two CAs, and the files of the CAs."""
+        cas = [certs.make("ca %d" % i, ca=True) for i in range(2)]
+        leaves = [certs.make("leaf %d" % i, issuer=ca, eku=certs.BOTH)
+                  for i, ca in enumerate(cas)]
+        pems = [certs.bundle(self.path("ca%d.crt" % i), ca) for i, ca in enumerate(cas)]
+        return leaves, pems
+
+    def test_authorities(self):
+        leaves, pems = self.authorities()
+        live = self.place(pems[0], "live.crt")
+        sluss = self.serve(self.section("a", "127.0.0.1:0")[:-1] +
+                           ["verifyChain = yes", "CAfile = " + live])
+        port = self.ports(sluss)["a"]
+        self.assertTrue(self.passes(port, leaves[0]))
+        self.assertFalse(self.passes(port, leaves[1]))
+        self.place(pems[1], "live.crt")
+        wait_for(lambda: self.passes(port, leaves[1]), "the new CA")
+        self.assertFalse(self.passes(port, leaves[0]))
+
+    def test_folder_of_authorities(self):
+        leaves, pems = self.authorities()
+        folder = self.path("cas.d")
+        os.mkdir(folder)
+
+        def add(pem):
+            name = run(need("openssl"), "x509", "-noout", "-hash", "-in", pem).out.strip()
+            shutil.copy(pem, os.path.join(folder, name + ".0"))
+        add(pems[0])
+        sluss = self.serve(self.section("a", "127.0.0.1:0")[:-1] +
+                           ["verifyChain = yes", "CApath = " + folder])
+        port = self.ports(sluss)["a"]
+        self.assertTrue(self.passes(port, leaves[0]))
+        self.assertFalse(self.passes(port, leaves[1]))
+        add(pems[1])
+        wait_for(lambda: self.passes(port, leaves[1]), "the new CA")
+        self.assertTrue(self.passes(port, leaves[0]))
 
     def test_included(self):
         more = self.path("more.d")
