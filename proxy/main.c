@@ -73,8 +73,18 @@ run_file(int argc, char **argv)
 	return cmd_run_file(argv[0]);
 }
 
+/* The name that we were called by. */
+static const char *
+base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
+/* stunnel knows no commands: what it does not know otherwise is a file. */
 static int
-run(int argc, char **argv)
+run(const char *called, int argc, char **argv)
 {
 	for (size_t i = 0; i < NCOMMANDS; i++)
 		if (strcmp(argv[0], commands[i].name) == 0)
@@ -86,7 +96,9 @@ run(int argc, char **argv)
 		}
 	if (strcmp(argv[0], "-fd") == 0 && argc == 2)
 		return cmd_run_fd(argv[1]);
-	return is_path(argv[0]) ? run_file(argc, argv) : unknown(argv[0]);
+	if (is_path(argv[0]) || strcmp(called, "stunnel") == 0)
+		return run_file(argc, argv);
+	return unknown(argv[0]);
 }
 
 static int
@@ -120,8 +132,7 @@ written(void)
 static int
 run_default_file(const char *called)
 {
-	const char *slash = strrchr(called, '/');
-	const char *path = run_default(slash != NULL ? slash + 1 : called);
+	const char *path = run_default(called);
 
 	if (access(path, F_OK) == 0)
 		return cmd_run_file(path);
@@ -134,21 +145,22 @@ int
 main(int argc, char **argv)
 {
 	static char help[] = "--help";
+	const char *called = argc > 0 ? base_name(argv[0]) : "sluss";
 	int status;
 
 	fill_standard_fds();
 	if (argc < 2)
-		return run_default_file(argc > 0 ? argv[0] : "sluss");
+		return run_default_file(called);
 	if (is_one_of(argv[1], "--version", "-V", "version")) {
 		help_version(stdout);
 		return written();
 	}
 	if (!is_one_of(argv[1], "--help", "-h", "help")) {
-		status = run(argc - 1, argv + 1);
+		status = run(called, argc - 1, argv + 1);
 	} else if (argc > 2) {
 		char *of_command[] = { argv[2], help, NULL };
 
-		status = run(2, of_command);
+		status = run(called, 2, of_command);
 	} else {
 		help_overview(stdout);
 		status = 0;

@@ -1,16 +1,17 @@
+#include <string.h>
+
 #include "conf/options.h"
 #include "dump_priv.h"
 #include "tls/cert.h"
 
-#include <string.h>
-
 #define VALUE_MAX 16384
 
-/* What is on stdio has no line of its own. */
+/* What is on stdio has no line of its own, and the name of a section is in its brackets. */
 static bool
 is_implied(const struct config *c, const struct option *o)
 {
-	return c->inetd && strcmp(o->name, "accept") == 0;
+	return (c->inetd && strcmp(o->name, "accept") == 0) ||
+	    (!c->inetd && o->scope == OPTION_SERVICE && strcmp(o->name, "service") == 0);
 }
 
 static bool
@@ -26,11 +27,12 @@ dump_option(FILE *out, const struct config *c, const struct conf_service *s,
 	static char text[VALUE_MAX];
 	const char *value;
 
-	for (size_t i = 0; (value = options_value(o, c, s, i, text, sizeof(text))) != NULL; i++)
+	for (size_t i = 0; (value = options_value(o, c, s, i, text, sizeof(text))) != NULL; i++) {
 		if (is_secret(o))
 			fprintf(out, "# %s is given\n", o->name);
 		else
 			fprintf(out, "%s = %s\n", o->name, value);
+	}
 }
 
 static void

@@ -153,8 +153,7 @@ check_exec(struct judge *j)
 	if (s->exec != NULL)
 		return;
 	if (s->execargs.n > 0)
-		judge_option(j, LOG_ERR, "execArgs", "there is no exec: give the path of the "
-		    "program");
+		judge_option(j, LOG_WARNING, "execArgs", "ignored: there is no exec");
 	if (s->pty)
 		judge_option(j, LOG_WARNING, "pty", "ignored: there is no exec");
 }

@@ -286,6 +286,9 @@ const struct option option_table[] = {
 	    .argument = "NAME",
 	    .help = "The name of the service in log lines, and of the program in syslog; "
 	        "without it, the name of the command, or sluss." },
+	{ .name = "service", .type = OPTION_NAME, SERVICE(name),
+	    .argument = "NAME",
+	    .help = "The name of the section in log lines, instead of that in its brackets." },
 
 	/* The process. */
 

@@ -16,7 +16,7 @@ import harness  # noqa: E402
 SRC = os.path.abspath(os.environ.get("top_srcdir", os.path.join(HERE, "..", "..")))
 BUILD = os.path.abspath(os.environ.get("top_builddir", SRC))
 OUT = os.path.join(BUILD, "tests", "fuzz", "build")
-RUNS = int(os.environ.get("FUZZ_RUNS", "10000"))
+RUNS = int(os.environ.get("FUZZ_RUNS", "5000"))
 TARGETS = sorted(os.path.basename(f)[5:-2] for f in glob.glob(os.path.join(HERE, "fuzz_*.c")))
 
 

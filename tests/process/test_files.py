@@ -180,9 +180,72 @@ class Name(Files):
         self.assertEqual(run(self.stunnel, "-help").err, run(SLUSS, "-help").err)
 
     def test_no_file(self):
-        done = run(self.stunnel, self.path("none"), check=False)
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("none: cannot open the configuration", done.err)
+        """Whatever is no command is a file, also what begins with -."""
+        for name in self.path("none"), "none", "-none":
+            done = run(self.stunnel, name, check=False)
+            self.assertEqual((done.returncode, done.out), (1, ""))
+            self.assertIn("none: cannot open the configuration", done.err)
+
+
+class Reference(Files):
+    """The same file is taken, or refused, by the distribution's stunnel and by us."""
+    HEAD = "foreground = yes\nsyslog = no\ndebug = notice\ncert = %s\n"
+    BODY = "[s]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:1\n"
+
+    TAKEN = (
+        "", "\xef\xbb\xbf", "; c\n # c\n\n\t\n", "TIMEOUTidle = 7\r\n", "fips = no\n",
+        "delay=YES\n", "ACCEPT = 127.0.0.1:0\n", "verify = 0\n", "failover = rr\n",
+        "socket = l:TCP_NODELAY=1\n", "options = NO_SSLv3\noptions = -NO_SSLv3\n",
+        "TIMEOUTclose = 0\n", "debug = daemon.5\n", "setuid = root\n", "curve = secp384r1\n",
+        "execArgs = a b\n", "requireCert = yes\n", "sslVersion = TLSv1.2\n", "libwrap = no\n",
+        "[s] \naccept=127.0.0.1:0\nconnect=1\nservice=t\n", "RNDbytes = 64\n",
+        "[a:b.c]\naccept = 127.0.0.1:0\nconnect = localhost:1\n",
+        "[ ]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:1\ndebug = 7\nsetgid = root\n",
+        "[]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:1\n[]\naccept = 127.0.0.1:0\n"
+        "exec = /bin/cat\n",
+        "[c]\nclient = yes\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:1\n",
+    )
+    REFUSED = (
+        "foo = 1\n", "= x\n", "delay = true\n", "delay = 1\n", "junk\n", "debug = 9\n",
+        "debug = foo.5\n", "[s] ; c\n", "[s\n", "verify = 5\n", "failover = x\n",
+        "socket = l:tcp_nodelay=1\n", "socket = l:SO_FOO=1\n", "socket = x:TCP_NODELAY=1\n",
+        "options = NO_SUCH\n", "sslVersion = TLSv9\n", "protocol = foo\n",
+        "[t]\naccept = 127.0.0.1:0 ; c\nconnect = 1\n", "key =\n", "include = /etc/hostname\n",
+        "TIMEOUTidle = 7s\n", "exec =\n",
+        BODY + "pid = /x\n", BODY + "fips = no\n", BODY + "foreground = no\n",
+        BODY + "debug = daemon.5\n", BODY + "exec = /bin/cat\n", BODY + "checkHost = a\n",
+        BODY + "redirect = 80\n", BODY + "verifyChain = yes\ncheckIP = x\n",
+        "[t]\naccept = 127.0.0.1:0\n", "[t]\nconnect = 127.0.0.1:1\n",
+        "[t]\nclient = yes\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:1\ncert =\nkey = x\n",
+    )
+
+    def takes(self, program, path):
+        """Whether it starts; then it is ended."""
+        p = self.own(harness.Program([program, path]))
+        harness.wait_for(lambda: "Configuration successful" in p.log or not p.alive(),
+                         "a verdict of %s" % program)
+        taken = p.alive()
+        status = p.stop()
+        self.assertEqual(status, 0 if taken else 1, p.log)
+        return taken
+
+    def both(self, texts, wanted):
+        stunnel = harness.need("stunnel")
+        for text in texts:
+            with self.subTest(text=text):
+                path = self.path("x.conf")
+                head = self.HEAD % self.pem("server")
+                parts = (text, head) if text.startswith("\xef") else (head, text)
+                with open(path, "wb") as f:
+                    f.write(("".join(parts) + self.BODY).encode("latin-1"))
+                self.assertEqual(self.takes(stunnel, path), wanted, "stunnel")
+                self.assertEqual(self.takes(SLUSS, path), wanted, "sluss")
+
+    def test_taken(self):
+        self.both(self.TAKEN, True)
+
+    def test_refused(self):
+        self.both(self.REFUSED, False)
 
 
 class Check(Files):

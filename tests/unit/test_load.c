@@ -172,8 +172,6 @@ static const struct {
 	    "x:5: \"connect = /s\": checkHost is missing: the certificate must name the server, "
 	    "and the path of a socket gives no name\n" },
 	/* The rest. */
-	{ SERVER "execArgs=a b\n",
-	    "x:7: \"execArgs = a b\": there is no exec: give the path of the program\n" },
 	{ SERVER "protocol=ldap\n",
 	    "x:7: \"protocol = ldap\": it is for client = yes only\n" },
 	{ CLIENT "protocol=connect\n",
@@ -214,6 +212,7 @@ static const struct {
 	{ "RNDbytes=3\n" SERVER "stack=9\n",
 	    "x:1: \"RNDbytes=3\": ignored: random numbers come from the kernel\n"
 	    "x:8: \"stack=9\": ignored: no thread belongs to a connection\n" },
+	{ SERVER "execArgs=a b\n", "x:7: \"execArgs = a b\": ignored: there is no exec\n" },
 	{ SERVER "pty=yes\n", "x:7: \"pty = yes\": ignored: there is no exec\n" },
 	{ SERVER "protocolHost=a\n",
 	    "x:7: \"protocolHost = a\": ignored: protocol = none makes no use of it\n" },
@@ -249,6 +248,86 @@ START_TEST(accepts)
 
 	ck_assert_str_eq(warnings, good[_i].warnings);
 	config_free(config);
+}
+END_TEST
+
+/* A value that a row takes, other than the harmless one. */
+static const char *
+some_value(const struct option *o)
+{
+	switch (o->type) {
+	case OPTION_FLAG:
+		return o->harmless != NULL && strcmp(o->harmless, "yes") == 0 ? "no" : "yes";
+	case OPTION_SECONDS:
+	case OPTION_COUNT:
+		return "7";
+	default:
+		return "some";
+	}
+}
+
+/* Every option that stunnel knows and we do not do says so, and what it says is in the table:
+ * ignored with a warning, or refused; its harmless value is taken in silence. */
+START_TEST(not_there)
+{
+	static const char section[] = "[s]\nprofile=strict\naccept=1\nconnect=2\ncert=s\npeer=c\n";
+	const struct option *o;
+	struct config *c;
+	char text[512], message[512];
+	int n[3] = { 0 };
+
+	for (size_t i = 0; (o = options_row(i)) != NULL; i++) {
+		n[o->status]++;
+		if (o->status == OPTION_WORKS)
+			continue;
+		snprintf(text, sizeof(text), "%s=%s\n%s", o->name, some_value(o), section);
+		c = load(text);
+		snprintf(message, sizeof(message), "x:1: \"%s=%s\": %s%s\n", o->name,
+		    some_value(o), o->status == OPTION_IGNORED ? "ignored: " : "", o->note);
+		ck_assert_str_eq(o->status == OPTION_IGNORED ? warnings : errors, message);
+		ck_assert_int_eq(c != NULL, o->status == OPTION_IGNORED);
+		config_free(c);
+		if (o->harmless == NULL)
+			continue;
+		snprintf(text, sizeof(text), "%s=%s\n%s", o->name, o->harmless, section);
+		c = must_load(text);
+		ck_assert_str_eq(warnings, "");
+		config_free(c);
+	}
+	ck_assert_int_gt(n[OPTION_WORKS], 70);
+	ck_assert_int_gt(n[OPTION_IGNORED], 5);
+	ck_assert_int_gt(n[OPTION_REFUSED], 10);
+}
+END_TEST
+
+/* stunnel.md's lists: what must be there to run the files of others. */
+START_TEST(statuses)
+{
+	static const char *const works[] = { "foreground", "pid", "debug", "output", "syslog",
+		"setuid", "setgid", "chroot", "service", "log", "setEnv", "accept", "connect",
+		"client", "cert", "key", "CAfile", "CApath", "verifyChain", "verifyPeer", "verify",
+		"checkHost", "checkIP", "checkEmail", "requireCert", "sslVersion", "sslVersionMin",
+		"sslVersionMax", "ciphers", "ciphersuites", "curves", "curve", "options", "sni",
+		"TIMEOUTbusy", "TIMEOUTclose", "TIMEOUTconnect", "TIMEOUTidle", "socket", "delay",
+		"retry", "failover", "protocol", "protocolHost", "protocolUsername",
+		"protocolPassword", "protocolAuthentication", "protocolHeader", "exec", "execArgs",
+		"pty", "redirect", "transparent", "local", "logId", "reset", "securityLevel" };
+	static const char *const ignored[] = { "RNDfile", "RNDbytes", "RNDoverwrite", "EGD",
+		"stack", "compression", "renegotiation" };
+	static const char *const refused[] = { "fips", "engine", "engineCtrl", "engineDefault",
+		"engineId", "engineNum", "CAengine", "CAstore", "provider", "providerParameter",
+		"config", "libwrap", "ident", "sessiond", "transport", "protocolDomain" };
+	static const char *const unknown[] = { "iconActive", "iconError", "iconIdle", "taskbar" };
+
+	for (int i = 0; i < COUNT(works); i++)
+		ck_assert_msg(options_find(works[i], true) != NULL &&
+		    options_find(works[i], true)->status == OPTION_WORKS, "%s", works[i]);
+	for (int i = 0; i < COUNT(ignored); i++)
+		ck_assert_int_eq(options_find(ignored[i], true)->status, OPTION_IGNORED);
+	for (int i = 0; i < COUNT(refused); i++)
+		ck_assert_int_eq(options_find(refused[i], true)->status, OPTION_REFUSED);
+	for (int i = 0; i < COUNT(unknown); i++)
+		ck_assert_ptr_null(options_find(unknown[i], true));
 }
 END_TEST
 
@@ -374,6 +453,11 @@ START_TEST(inetd)
 	ck_assert_int_eq(c->services[0].accept.items[0].kind, ADDR_STDIO);
 	config_free(c);
 
+	c = must_load("service=all\n" PLAIN_SERVER "service=one\n");
+	ck_assert_str_eq(c->ident, "all");
+	ck_assert_str_eq(c->services[0].name, "one");
+	config_free(c);
+
 	c = must_load("service=rsync\nconnect=1\ncert=s\n");
 	ck_assert_str_eq(c->services[0].name, "rsync");
 	config_free(c);
@@ -445,6 +529,8 @@ main(void)
 
 	tcase_add_loop_test(tc, refuses, 0, COUNT(bad));
 	tcase_add_loop_test(tc, accepts, 0, COUNT(good));
+	tcase_add_test(tc, not_there);
+	tcase_add_test(tc, statuses);
 	tcase_add_test(tc, defaults_of_the_moment);
 	tcase_add_test(tc, lists_of_sections);
 	tcase_add_test(tc, names_verbatim);
