@@ -14,7 +14,8 @@ Makes ./configure with autoreconf.
                 missing; asks for root through sudo when needed), and build the
                 TLS library into deps/wolfssl
   --deps=test   also install the programs that the tests talk to (openssl, socat,
-                stunnel, Redis, nginx, PostgreSQL, Python and others), and build
+                stunnel, Redis, nginx, PostgreSQL, Exim, Dovecot, slapd,
+                haproxy, Python and others), and build
                 deps/wolfssl-tsan for `make check-tsan`
   --help        print this text
 
@@ -26,7 +27,8 @@ END
 # libtool makes wolfSSL's own configure; sluss does not use it.
 build_packages='gcc libc6-dev make autoconf automake libtool pkg-config check ca-certificates'
 test_packages='openssl socat stunnel4 gnutls-bin curl redis-server redis-tools nginx
-    postgresql postgresql-contrib python3 python3-cryptography
+    postgresql postgresql-contrib exim4-daemon-light dovecot-imapd dovecot-pop3d
+    slapd ldap-utils haproxy python3 python3-cryptography
     strace procps iproute2 nftables valgrind libfaketime clang libclang-rt-dev'
 
 as_root()

@@ -55,6 +55,9 @@ struct addr {
  * buffer of ADDR_TEXT bytes; returns it. */
 const char *addr_text(const struct addr *, char *);
 
+/* An IPv4 address that is written as IPv6 (::ffff:a.b.c.d) becomes IPv4: rules mean that. */
+void addr_unmap(struct addr *);
+
 /* Several socket addresses; a value whose items are malloc'ed. */
 struct addr_list {
 	struct addr *items;

@@ -43,6 +43,9 @@ void sock_overlap(int, bool);
  * -1 with errno set (EAGAIN: none waits). */
 int sock_accept(int, struct addr *peer);
 
+/* The address of our own end, IPv4 as such, too.  0, or -1 with errno set. */
+int sock_local(int, struct addr *);
+
 /* Starts connecting; the socket is tuned (sock_tune) and set up.  Returns the descriptor, or -1 with
  * errno set; *pending says that the outcome comes later, as writability: see sock_outcome(). */
 int sock_connect(const struct addr *, const struct sock_setup *, bool *pending);

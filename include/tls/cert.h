@@ -64,6 +64,10 @@ struct cert_info {
 struct cert_info *cert_info_new(const struct der *, struct errmsg *);
 void cert_info_free(struct cert_info *);
 
+/* The first common name of a certificate's subject, as it stands there (UTF-8 or ASCII), which
+ * points into the certificate; NULL when there is none. */
+const unsigned char *cert_common_name(const unsigned char *der, size_t, size_t *n);
+
 /* "AB:CD:…" of a fingerprint into a buffer of CERT_FP_TEXT bytes; returns it. */
 const char *cert_fingerprint_text(const unsigned char *, char *);
 

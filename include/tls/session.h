@@ -81,6 +81,17 @@ bool tls_session_began(const struct tls_session *);
  * policy has outcasts, that the peer may not pass although the handshake is done. */
 bool tls_session_refused(const struct tls_session *);
 
+/*
+ * Before the handshake of a server: what a client shows is kept to be told to others, its
+ * certificate and the name it asks for, until tls_session_forget().  Returns 0, or -1 (memory).
+ */
+int tls_session_keep(struct tls_session *);
+void tls_session_forget(struct tls_session *);
+
+/* What was kept: the certificate (and its length), the name; NULL where there is none. */
+const unsigned char *tls_session_peer_der(const struct tls_session *, size_t *);
+const char *tls_session_asked_for(const struct tls_session *);
+
 /* Whether the peer presented a certificate that was judged and found good. */
 bool tls_session_verified(const struct tls_session *);
 

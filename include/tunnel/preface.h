@@ -75,6 +75,9 @@ preface_fn *preface_at(const struct conf_service *, enum preface_stage);
 /* Whether bytes that came in clear behind the talk are an attack: then they are dropped. */
 bool preface_drops(const struct conf_service *, enum preface_stage);
 
+/* Whether the target is told what the client shows in its handshake. */
+bool preface_tells(const struct conf_service *);
+
 /* Begins a talk: what was kept for a later stage stays. */
 void preface_begin(struct preface *, const struct conf_service *);
 void preface_free(struct preface *);
@@ -121,6 +124,7 @@ preface_fn preface_ldap_client;
 preface_fn preface_nntp_client;
 preface_fn preface_pgsql_client, preface_pgsql_server;
 preface_fn preface_pop3_client, preface_pop3_server;
+preface_fn preface_proxy_in, preface_proxy_v1, preface_proxy_v2;
 preface_fn preface_smtp_client, preface_smtp_login, preface_smtp_server;
 
 #endif

@@ -451,3 +451,15 @@ addr_resolve(const struct addr_spec *spec, bool passive, bool numeric_only,
 	assert(spec->kind == ADDR_TCP);
 	return tcp_list(spec, passive, numeric_only, list, why);
 }
+
+void
+addr_unmap(struct addr *a)
+{
+	const struct sockaddr_in6 six = a->u.in6;
+
+	if (six.sin6_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&six.sin6_addr))
+		return;
+	a->len = sizeof(a->u.in);
+	a->u.in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = six.sin6_port };
+	memcpy(&a->u.in.sin_addr, &six.sin6_addr.s6_addr[12], sizeof(a->u.in.sin_addr));
+}

@@ -144,19 +144,6 @@ sock_listen_any(const char *port, const struct sock_setup *how, struct addr *bou
 	return fd;
 }
 
-/* A listener for both families shows IPv4 as IPv6; people and rules mean IPv4. */
-static void
-unmap(struct addr *a)
-{
-	const struct sockaddr_in6 six = a->u.in6;
-
-	if (six.sin6_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&six.sin6_addr))
-		return;
-	a->len = sizeof(a->u.in);
-	a->u.in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = six.sin6_port };
-	memcpy(&a->u.in.sin_addr, &six.sin6_addr.s6_addr[12], sizeof(a->u.in.sin_addr));
-}
-
 int
 sock_accept(int fd, struct addr *peer)
 {
@@ -165,7 +152,7 @@ sock_accept(int fd, struct addr *peer)
 	peer->len = sizeof(peer->u);
 	c = accept4(fd, &peer->u.sa, &peer->len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (c != -1)
-		unmap(peer);
+		addr_unmap(peer);
 	return c;
 }
 
@@ -196,6 +183,16 @@ set_up(int fd, sa_family_t family, const struct sock_setup *how)
 	if (sockopt_apply(fd, 'r', how->opts, how->nopts, &e) == -1)
 		return -1;
 	return family == AF_UNIX || how->nsources == 0 ? 0 : bind_source(fd, family, how);
+}
+
+int
+sock_local(int fd, struct addr *local)
+{
+	local->len = sizeof(local->u);
+	if (getsockname(fd, &local->u.sa, &local->len) == -1)
+		return -1;
+	addr_unmap(local);
+	return 0;
 }
 
 int
@@ -253,7 +250,7 @@ sock_destination(int fd, struct addr *a)
 		errno = EAFNOSUPPORT;
 		return -1;
 	}
-	unmap(a);
+	addr_unmap(a);
 	if (a->u.sa.sa_family == AF_INET)
 		redirected = getsockopt(fd, IPPROTO_IP, ORIGINAL_DST, &a->u.in, &a->len);
 	else

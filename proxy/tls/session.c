@@ -60,6 +60,16 @@ may_go_without(const struct tls_session *s)
 	return s->context->server && s->context->ask != TLS_ASK_REQUIRED;
 }
 
+/* Without memory there is no certificate to tell of, and whoever must tell of it fails. */
+static void
+keep_der(struct tls_session *s, const struct der *der)
+{
+	if ((s->peer_der = malloc(der->len)) == NULL)
+		return;
+	memcpy(s->peer_der, der->data, der->len);
+	s->peer_der_len = der->len;
+}
+
 /* Judges the chain that the library parsed.  Filled: verdict, why, peer. */
 static void
 judge(struct tls_session *s, const WOLFSSL_X509_STORE_CTX *store)
@@ -74,6 +84,8 @@ judge(struct tls_session *s, const WOLFSSL_X509_STORE_CTX *store)
 		n++;
 	}
 	s->judged = true;
+	if (n > 0 && s->keep)
+		keep_der(s, &chain[0]);
 	if (n > 0)
 		s->peer = cert_info_new(&chain[0], &why);
 	if (n > 0 && s->peer == NULL)
@@ -203,6 +215,7 @@ tls_session_free(struct tls_session *s)
 	wolfSSL_free(s->ssl);
 	tls_context_unref(s->context);
 	cert_info_free(s->peer);
+	free(s->peer_der);
 	free(s->why);
 	free(s);
 }
@@ -359,4 +372,40 @@ tls_session_group(const struct tls_session *s)
 	const char *name = wolfSSL_get_curve_name(s->ssl);
 
 	return name == NULL ? "?" : name;
+}
+
+int
+tls_session_keep(struct tls_session *s)
+{
+	s->keep = true;
+	/* Any name will do: the library keeps what is asked for only where it has one. */
+	if (wolfSSL_UseSNI(s->ssl, WOLFSSL_SNI_HOST_NAME, "-", 1) != WOLFSSL_SUCCESS)
+		return -1;
+	wolfSSL_SNI_SetOptions(s->ssl, WOLFSSL_SNI_HOST_NAME, WOLFSSL_SNI_ANSWER_ON_MISMATCH);
+	return 0;
+}
+
+void
+tls_session_forget(struct tls_session *s)
+{
+	free(s->peer_der);
+	s->peer_der = NULL;
+	s->peer_der_len = 0;
+}
+
+const unsigned char *
+tls_session_peer_der(const struct tls_session *s, size_t *n)
+{
+	*n = s->peer_der_len;
+	return s->peer_der;
+}
+
+const char *
+tls_session_asked_for(const struct tls_session *s)
+{
+	void *name = NULL;
+
+	if (!s->keep || wolfSSL_SNI_GetRequest(s->ssl, WOLFSSL_SNI_HOST_NAME, &name) == 0)
+		return NULL;
+	return name;
 }

@@ -18,6 +18,9 @@ struct tls_session {
 	struct errmsg *why; /* why the peer was refused, once it was */
 	enum trust_verdict verdict;
 	bool judged;
+	bool keep;              /* see tls_session_keep() */
+	unsigned char *peer_der;
+	size_t peer_der_len;
 	bool done; /* handshake over and peer authorised */
 	int error; /* the library's, of the call that failed */
 	uint8_t first[FIRST_BYTES]; /* what the peer said first */

@@ -309,6 +309,8 @@ begin_tls(struct tunnel *t, struct endpoint *ep)
 {
 	if ((ep->tls = session_for(t)) == NULL)
 		return tunnel_fail(t, REASON_NOMEM);
+	if (preface_tells(t->service->conf) && tls_session_keep(ep->tls) == -1)
+		return tunnel_fail(t, REASON_NOMEM);
 	endpoint_upgrade(ep);
 	tunnel_limit(t, t->service->conf->timeout_busy);
 	return STEP_GO;

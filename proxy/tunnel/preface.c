@@ -26,6 +26,10 @@ static const struct talk {
 	{ PROTOCOL_PGSQL, false, PREFACE_CLEAR, preface_pgsql_server, true },
 	{ PROTOCOL_POP3, true, PREFACE_CLEAR, preface_pop3_client, true },
 	{ PROTOCOL_POP3, false, PREFACE_CLEAR, preface_pop3_server, true },
+	{ PROTOCOL_PROXY, true, PREFACE_HEADER, preface_proxy_v1, false },
+	{ PROTOCOL_PROXY, false, PREFACE_HEADER, preface_proxy_v1, false },
+	{ PROTOCOL_PROXY2, true, PREFACE_HEADER, preface_proxy_v2, false },
+	{ PROTOCOL_PROXY2, false, PREFACE_HEADER, preface_proxy_v2, false },
 	{ PROTOCOL_SMTP, true, PREFACE_CLEAR, preface_smtp_client, true },
 	{ PROTOCOL_SMTP, true, PREFACE_LATE, preface_smtp_login, false },
 	{ PROTOCOL_SMTP, false, PREFACE_CLEAR, preface_smtp_server, true },
@@ -46,6 +50,8 @@ preface_at(const struct conf_service *c, enum preface_stage stage)
 {
 	const struct talk *t = talk_of(c, stage);
 
+	if (stage == PREFACE_PROXY_IN)
+		return c->proxy_in ? preface_proxy_in : NULL;
 	if (t == NULL || (t->run == preface_smtp_login && c->protocol_username == NULL))
 		return NULL;
 	return t->run;
@@ -57,6 +63,12 @@ preface_drops(const struct conf_service *c, enum preface_stage stage)
 	const struct talk *t = talk_of(c, stage);
 
 	return t != NULL && t->drops;
+}
+
+bool
+preface_tells(const struct conf_service *c)
+{
+	return !c->client && c->protocol == PROTOCOL_PROXY2;
 }
 
 void

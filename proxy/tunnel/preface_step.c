@@ -1,9 +1,12 @@
 /* The steps that hold a talk: between the talk, which knows only bytes, and the endpoints. */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "net/prefix.h"
+#include "net/sock.h"
 #include "tunnel/preface_step.h"
+#include "tunnel/trace.h"
 
 static struct endpoint *
 side_of(struct tunnel *t, enum preface_side side)
@@ -121,10 +124,7 @@ give_back(struct tunnel *t, enum preface_stage stage)
 		if (heard->len == 0)
 			continue;
 		if (ep == tunnel_tls_side(t) && preface_drops(t->service->conf, stage)) {
-			char id[24];
-
-			snprintf(id, sizeof(id), "%llu", (unsigned long long)t->id);
-			log_line(LOG_NOTICE, id, "Service [%s] %zu bytes that %s sent in clear "
+			tunnel_log(t, LOG_NOTICE, "Service [%s] %zu bytes that %s sent in clear "
 			    "behind the request for TLS are dropped", t->service->conf->name,
 			    heard->len, who(t, (enum preface_side)i));
 		} else if (endpoint_unread(ep, buf_head(heard), heard->len) == -1) {
@@ -135,6 +135,68 @@ give_back(struct tunnel *t, enum preface_stage stage)
 	return STEP_NEXT;
 }
 
+/* From here on the tunnel comes from where the proxy says that it does. */
+static enum verdict
+take_source(struct tunnel *t)
+{
+	struct opening *o = t->opening;
+	char text[ADDR_TEXT], *from;
+
+	if (o->preface.has_source) {
+		if ((from = strdup(addr_text(&o->preface.source, text))) == NULL)
+			return tunnel_fail(t, REASON_NOMEM);
+		free(t->from);
+		t->from = from;
+		o->peer = o->preface.source;
+	}
+	trace_accepted(t);
+	return STEP_NEXT;
+}
+
+/* Whether the proxy may say where a connection comes from.  Who may reach a unix socket is
+ * what the permissions of its file say. */
+static bool
+is_believed(struct tunnel *t)
+{
+	const struct conf_prefixes *from = &t->service->conf->proxy_from;
+	const struct addr *peer = &t->opening->peer;
+
+	if (peer->u.sa.sa_family == AF_UNIX)
+		return true;
+	for (size_t i = 0; i < from->n; i++)
+		if (prefix_has(&from->items[i], peer))
+			return true;
+	errmsg_set(&t->opening->why, "%s is not in proxyFrom", t->from);
+	return false;
+}
+
+/* What the target's header will tell.  All of it lives as long as the step. */
+static enum verdict
+find_facts(struct tunnel *t, struct preface_facts *f, struct addr *local)
+{
+	const struct preface *p = &t->opening->preface;
+	const struct tls_session *tls = t->down.tls;
+
+	*f = (struct preface_facts){ .from = &t->opening->peer };
+	if (p->has_source)
+		f->to = &p->destination;
+	else if (!t->stdio && sock_local(t->down.wire.rfd, local) == 0)
+		f->to = local;
+	if (tls == NULL)
+		return STEP_NEXT;
+	f->tls = true;
+	f->verified = tls_session_verified(tls);
+	f->version = tls_session_version(tls);
+	f->suite = tls_session_suite(tls);
+	f->authority = tls_session_asked_for(tls);
+	f->cert = tls_session_peer_der(tls, &f->cert_len);
+	if (f->cert != NULL)
+		f->cn = cert_common_name(f->cert, f->cert_len, &f->cn_len);
+	else if (preface_tells(t->service->conf) && tls_session_peer(tls) != NULL)
+		return tunnel_fail(t, REASON_NOMEM);
+	return STEP_NEXT;
+}
+
 static enum verdict
 talk_over(struct tunnel *t, enum preface_stage stage)
 {
@@ -142,6 +204,10 @@ talk_over(struct tunnel *t, enum preface_stage stage)
 
 	if (v == STEP_NEXT)
 		v = give_back(t, stage);
+	if (v == STEP_NEXT && stage == PREFACE_PROXY_IN)
+		v = take_source(t);
+	if (stage == PREFACE_HEADER && t->down.tls != NULL)
+		tls_session_forget(t->down.tls);
 	t->opening->talking = false;
 	tunnel_limit(t, 0);
 	return v;
@@ -203,15 +269,26 @@ preface_run(struct tunnel *t, enum preface_stage stage)
 {
 	preface_fn *fn = preface_at(t->service->conf, stage);
 	struct opening *o = t->opening;
+	struct preface_facts facts;
+	struct addr local;
+	enum verdict v;
 
 	if (fn == NULL)
 		return STEP_NEXT;
 	if (!o->talking) {
+		if (stage == PREFACE_PROXY_IN && !is_believed(t))
+			return tunnel_fail(t, REASON_PROXY);
 		o->talking = true;
 		preface_begin(&o->preface, t->service->conf);
 		tunnel_limit(t, t->service->conf->timeout_busy);
 	}
-	return talk(t, stage, fn);
+	if (stage == PREFACE_HEADER && (v = find_facts(t, &facts, &local)) != STEP_NEXT)
+		return v;
+	o->preface.facts = &facts;
+	v = talk(t, stage, fn);
+	/* A tunnel is freed by its driver, after this. */
+	o->preface.facts = NULL;
+	return v;
 }
 
 enum verdict

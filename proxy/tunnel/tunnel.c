@@ -171,7 +171,9 @@ tunnel_new(struct lane *lane, struct service *s, int rfd, int wfd, const struct 
 	}
 	t->started = loop_now(lane->loop);
 	trace_name(t);
-	trace_accepted(t);
+	/* With proxyIn it is not known yet from where. */
+	if (!s->conf->proxy_in)
+		trace_accepted(t);
 	return t;
 
 err1:

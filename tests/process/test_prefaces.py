@@ -3,12 +3,14 @@
 roles against scripted peers, honest ones and ones that refuse, inject, dribble or fall silent."""
 
 import os
-import re
+import socket
 import ssl
+import struct
 import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import certs
 import harness
 from harness import Case, TlsWire, connect, echo, outcome, recv_exactly, wait_for
 
@@ -379,6 +381,261 @@ class Others(Prefaces):
                                "--protocol", protocol, check=False)
             self.assertEqual(done.returncode, 1)
             self.assertIn("it is for client = yes only", done.err)
+
+
+V2 = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+def tlvs(data):
+    """The fields of a PROXY header, by type."""
+    found = {}
+    while data:
+        kind, n = struct.unpack("!BH", data[:3])
+        assert kind not in found and len(data) >= 3 + n, data
+        found[kind] = data[3:3 + n]
+        data = data[3 + n:]
+    return found
+
+
+def recv_proxy2(c):
+    """A PROXY header of version 2: command, family, and all that follows."""
+    fixed = recv_exactly(c, 16)
+    assert fixed[:12] == V2, fixed
+    return fixed[12], fixed[13], recv_exactly(c, int.from_bytes(fixed[14:], "big"))
+
+
+class ProxyOut(Prefaces):
+    def headers(self, read):
+        """A target that notes each header, then echoes."""
+        self.seen = []
+
+        def handler(c):
+            self.seen.append(read(c))
+            echo(c)
+        return self.backend(handler)
+
+    def test_v1_server(self):
+        server = self.server(self.headers(recv_line).target, "--protocol", "proxy")
+        c = self.own(connect(server.port))
+        self.echoed(self.tls_from(c))
+        self.assertEqual(self.seen, [b"PROXY TCP4 127.0.0.1 127.0.0.1 %d %d\r\n" %
+                                     (c.getsockname()[1], server.port)])
+
+    def test_v1_server_both_families(self):
+        """A client of IPv4 on a port of both families is one of IPv4."""
+        server = self.server(self.headers(recv_line).target, "--protocol", "proxy",
+                             accept="0")
+        c = self.own(connect(server.port))
+        self.echoed(self.tls_from(c))
+        self.assertEqual(self.seen, [b"PROXY TCP4 127.0.0.1 127.0.0.1 %d %d\r\n" %
+                                     (c.getsockname()[1], server.port)])
+
+    def test_v1_unix(self):
+        server = self.server(self.headers(recv_line).target, "--protocol", "proxy",
+                             accept=self.path("socket"))
+        c = self.own(socket.socket(socket.AF_UNIX))
+        c.settimeout(harness.PATIENCE)
+        c.connect(self.path("socket"))
+        self.echoed(self.tls_from(c))
+        self.assertEqual(self.seen, [b"PROXY UNKNOWN\r\n"])
+        del server
+
+    def test_v1_client(self):
+        """In client mode the header goes ahead of TLS, to the server."""
+        seen = []
+        remote = self.remote(lambda c: seen.append(recv_line(c)))
+        client = self.client(remote.target, "--protocol", "proxy")
+        c = self.own(connect(client.port))
+        c.sendall(b"hello")
+        self.assertEqual(recv_exactly(c, 5), b"hello")
+        self.assertEqual(seen, [b"PROXY TCP4 127.0.0.1 127.0.0.1 %d %d\r\n" %
+                                (c.getsockname()[1], client.port)])
+
+    def test_v2_server(self):
+        """The target learns who the client is: addresses, name, TLS, certificate."""
+        for version, text in (("TLSv1.2", ssl.TLSVersion.TLSv1_2), ("TLSv1.3",
+                                                                    ssl.TLSVersion.TLSv1_3)):
+            server = self.server(self.headers(recv_proxy2).target, "--protocol", "proxy2")
+            c = self.own(connect(server.port))
+            wire = TlsWire(c, self.context(version=text), server_hostname="Some.test").handshake()
+            self.echoed(wire)
+            command, family, rest = self.seen.pop()
+            self.assertEqual((command, family), (0x21, 0x11))
+            self.assertEqual(rest[:12], socket.inet_aton("127.0.0.1") * 2 + struct.pack(
+                "!HH", c.getsockname()[1], server.port))
+            fields = tlvs(rest[12:])
+            self.assertEqual(sorted(fields), [0x02, 0x20])
+            self.assertEqual(fields[0x02], b"Some.test")
+            self.assertEqual(fields[0x20][:5], b"\x07\0\0\0\0")
+            inner = tlvs(fields[0x20][5:])
+            self.assertEqual(sorted(inner), [0x21, 0x22, 0x23, 0x28])
+            self.assertEqual(inner[0x21], version.encode())
+            self.assertEqual(inner[0x22], b"client")
+            self.assertIn(b"AES_128_GCM_SHA256",
+                          inner[0x23])
+            with open(self.crt("client")) as f:
+                self.assertEqual(inner[0x28], ssl.PEM_cert_to_DER_cert(f.read()))
+
+    def test_v2_server_big(self):
+        """A certificate of more than 4 KiB goes along whole."""
+        big = certs.make("big", dns=["host%04d.example.test" % i for i in range(400)])
+        pem, crt = big.write(self.dir, "big")
+        self.assertGreater(len(big.der), 8000)
+        server = self.server(self.headers(recv_proxy2).target, "--protocol", "proxy2",
+                             "--peer", crt)
+        ctx = self.context(identity=None)
+        ctx.load_cert_chain(pem)
+        c = self.own(connect(server.port))
+        self.echoed(TlsWire(c, ctx).handshake())
+        fields = tlvs(self.seen[0][2][12:])
+        self.assertEqual(sorted(fields), [0x20])  # asked for no name
+        self.assertEqual(tlvs(fields[0x20][5:])[0x28], big.der)
+
+    def test_v2_server_unverified(self):
+        """What was not verified is not said to be; without a certificate none is told of."""
+        server = self.own(harness.Sluss(
+            "server", "--accept", "127.0.0.1:0", "--connect", self.headers(recv_proxy2).target,
+            "--cert", self.pem("server"), "--insecure", "--protocol", "proxy2"))
+        for identity, bits, kinds in (("client", 7, [0x21, 0x22, 0x23, 0x28]),
+                                      (None, 1, [0x21, 0x23])):
+            c = self.own(connect(server.port))
+            wire = TlsWire(c, self.context(identity=identity)).handshake()
+            self.echoed(wire)
+            ssl_value = tlvs(self.seen.pop()[2][12:])[0x20]
+            self.assertEqual(ssl_value[:5], bytes([bits, 0, 0, 0, 1]))
+            self.assertEqual(sorted(tlvs(ssl_value[5:])), kinds)
+
+    def test_v2_unix_and_client(self):
+        seen = []
+        remote = self.remote(lambda c: seen.append(recv_proxy2(c)))
+        client = self.client(remote.target, "--protocol", "proxy2", accept=self.path("socket"))
+        c = self.own(socket.socket(socket.AF_UNIX))
+        c.settimeout(harness.PATIENCE)
+        c.connect(self.path("socket"))
+        c.sendall(b"hello")
+        self.assertEqual(recv_exactly(c, 5), b"hello")
+        command, family, rest = seen[0]
+        self.assertEqual((command, family, len(rest)), (0x21, 0x31, 216))
+        self.assertEqual(rest[108:].rstrip(b"\0"), self.path("socket").encode())
+        del client
+
+
+class ProxyIn(Prefaces):
+    V1 = b"PROXY TCP4 192.0.2.1 198.51.100.2 4711 443\r\n"
+
+    def hello(self, port, header, pieces=1 << 20):
+        """A TLS client behind a proxy: the header and the ClientHello in one go."""
+        c = self.own(connect(port))
+        wire = TlsWire(c, self.context(), server_hostname="localhost")
+        try:
+            wire.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        data = header + wire.pending_out()
+        for i in range(0, len(data), pieces):
+            c.sendall(data[i:i + pieces])
+        return wire.handshake()
+
+    def proxied(self, *more):
+        return self.server(self.backend(echo).target, "--proxyin", "--proxyfrom", "127.0.0.0/8",
+                           *more)
+
+    def test_v1(self):
+        server = self.proxied()
+        self.echoed(self.hello(server.port, self.V1))
+        server.ends(r"\] 192.0.2.1:4711 -> .*: closed; ")
+
+    def test_dribble(self):
+        server = self.proxied()
+        self.echoed(self.hello(server.port, self.V1, pieces=1))
+        server.ends(r"\] 192.0.2.1:4711 -> .*: closed; ")
+
+    def test_v2(self):
+        """IPv6, and fields of 60000 bytes."""
+        server = self.proxied()
+        rest = (socket.inet_pton(socket.AF_INET6, "2001:db8::7") * 2 +
+                struct.pack("!HH", 4711, 443) + b"\x04" + struct.pack("!H", 60000) + bytes(60000))
+        self.echoed(self.hello(server.port, V2 + b"\x21\x21" + struct.pack("!H", len(rest)) + rest))
+        server.ends(r"\] \[2001:db8::7\]:4711 -> .*: closed; ")
+
+    def test_local(self):
+        """The proxy's own connection comes from the proxy."""
+        server = self.proxied()
+        self.echoed(self.hello(server.port, V2 + b"\x20\0\0\0"))
+        self.echoed(self.hello(server.port, b"PROXY UNKNOWN\r\n"))
+        server.ends(r"\] 127.0.0.1:\d+ -> .*: closed; ", count=2)
+
+    def test_client(self):
+        """In client mode what follows the header is the local program's."""
+        remote = self.remote(lambda c: None)
+        client = self.client(remote.target, "--proxyin", "--proxyfrom", "127.0.0.1")
+        c = self.own(connect(client.port))
+        c.sendall(self.V1 + b"hello")
+        self.assertEqual(recv_exactly(c, 5), b"hello")
+        c.close()
+        client.ends(r"\] 192.0.2.1:4711 -> .*: closed; ")
+
+    def test_chain(self):
+        """In and out: the first one's source is what the last one learns."""
+        seen = []
+
+        def handler(c):
+            seen.append(recv_line(c))
+            echo(c)
+        server = self.server(self.backend(handler).target, "--proxyin", "--proxyfrom",
+                             "127.0.0.1", "--protocol", "proxy")
+        self.echoed(self.hello(server.port, self.V1))
+        self.assertEqual(seen, [self.V1])
+
+    def refused(self, server, header, why):
+        backend_before = self.backends[0].count
+        c = self.own(connect(server.port))
+        c.sendall(header)
+        self.assertEqual(outcome(c)[0], b"")
+        server.ends("PROXY header refused while waiting for a PROXY header: " + why)
+        self.assertEqual(self.backends[0].count, backend_before)
+
+    def backend(self, handler, **kw):
+        backend = super().backend(handler, **kw)
+        self.backends = getattr(self, "backends", []) + [backend]
+        return backend
+
+    def test_refused(self):
+        """Each costs one line, and the target is left alone."""
+        server = self.proxied()
+        base = self.baseline(server)
+        cases = ((b"\x16\x03\x01\x02\0\x01\0\x01", "the connection does not begin with"),
+                 (b"PROXY TCP4 1.2.3.4 5.6.7.8 1 65536\r\n", "malformed addresses or ports"),
+                 (b"PROXY TCP4 " + b"1" * 100, "a line of more than 107 bytes"),
+                 (V2 + b"\x21\x11\0\x0b" + bytes(11), "too short for its addresses"),
+                 (V2 + b"\x11\x11\0\x0c", "a version that is neither 1 nor 2"))
+        for header, why in cases:
+            self.refused(server, header, why)
+        self.assertEqual(len([l for l in server.lines if "PROXY header refused" in l]),
+                         len(cases))
+        self.back_to(server, base)
+        self.echoed(self.hello(server.port, self.V1))
+
+    def test_from_elsewhere(self):
+        """A client that is no proxy cannot say that it comes from elsewhere."""
+        server = self.server(self.backend(echo).target, "--proxyin", "--proxyfrom",
+                             "192.0.2.0/24")
+        self.refused(server, self.V1, r"127\.0\.0\.1:\d+ is not in proxyFrom")
+
+    def test_late(self):
+        server = self.proxied("--timeoutbusy", "1")
+        c = self.own(connect(server.port))
+        c.sendall(self.V1[:10])
+        self.assertEqual(outcome(c)[0], b"")
+        server.ends("TIMEOUTbusy exceeded while waiting for a PROXY header: not finished within "
+                    "1 seconds; the client owes an answer")
+
+    def test_missing_proxy_from(self):
+        done = harness.run(harness.SLUSS, "server", "--accept", "127.0.0.1:0", "--connect",
+                           "127.0.0.1:9", "--cert", self.pem("server"), "--insecure",
+                           "--proxyin", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("proxyFrom is missing", done.err)
 
 
 if __name__ == "__main__":

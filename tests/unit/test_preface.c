@@ -3,6 +3,8 @@
  * hostile; each at once and one byte at a time, with the same result.
  */
 #include <check.h>
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +29,7 @@ struct talk_case {
 	struct bytes left[2]; /* what is left for what follows */
 	const char *why;     /* in the message of PREFACE_FAILED */
 	const char *target;
+	const char *source; /* of a PROXY header: "FROM TO" */
 };
 
 /* What it is given (down, up), what comes of it: what they are told, what is left. */
@@ -148,6 +151,13 @@ run_case(const struct talk_case *c, bool client, enum preface_stage stage, size_
 		    s.why.text);
 	if (c->target != NULL)
 		ck_assert_str_eq(s.p.target, c->target);
+	if (c->source != NULL && v == PREFACE_DONE) {
+		char from[ADDR_TEXT], to[ADDR_TEXT], both[2 * ADDR_TEXT];
+
+		snprintf(both, sizeof(both), "%s %s", addr_text(&s.p.source, from),
+		    addr_text(&s.p.destination, to));
+		ck_assert_str_eq(s.p.has_source ? both : "", c->source);
+	}
 	for (int i = 0; i < 2; i++)
 		buf_free(&s.told[i]);
 	preface_free(&s.p);
@@ -447,6 +457,252 @@ START_TEST(test_nntp_ldap)
 }
 END_TEST
 
+/* PROXY headers that come in */
+
+#define FROM(n, h, rest, s)                                                             \
+	{ .name = n, .set = "proxyIn=yes", .in = { BYTES(h rest), NOTHING },            \
+	    .verdict = PREFACE_DONE, .out = { NOTHING, NOTHING },                       \
+	    .left = { BYTES(rest), NOTHING }, .source = s }
+#define BAD(n, h, w)                                                                    \
+	{ .name = n, .set = "proxyIn=yes", .in = { BYTES(h), NOTHING },                 \
+	    .verdict = PREFACE_FAILED, .out = { NOTHING, NOTHING }, .why = w }
+#define PART(n, h)                                                                      \
+	{ .name = n, .set = "proxyIn=yes", .in = { BYTES(h), NOTHING },                 \
+	    .verdict = PREFACE_MORE, .out = { NOTHING, NOTHING } }
+
+#define V2 "\r\n\r\n\0\r\nQUIT\n"
+#define V4_PAIR "\x01\x02\x03\x04\x05\x06\x07\x08\x10\x00\x01\xbb"
+#define V6_A "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
+#define V6_MAPPED "\0\0\0\0\0\0\0\0\0\0\xff\xff\x01\x02\x03\x04"
+#define ONES_53 "11111111111111111111111111111111111111111111111111111"
+
+static const struct talk_case proxy_in[] = {
+	FROM("v1, IPv4", "PROXY TCP4 1.2.3.4 5.6.7.8 4096 443\r\n", "", "1.2.3.4:4096 5.6.7.8:443"),
+	FROM("v1, IPv6", "PROXY TCP6 2001:db8::1 ::2 1 65535\r\n", "\x16\3\1",
+	    "[2001:db8::1]:1 [::2]:65535"),
+	FROM("v1, mapped", "PROXY TCP6 ::ffff:1.2.3.4 ::ffff:5.6.7.8 0 0\r\n", "x",
+	    "1.2.3.4:0 5.6.7.8:0"),
+	FROM("v1, unknown", "PROXY UNKNOWN\r\n", "x", ""),
+	FROM("v1, unknown and more", "PROXY UNKNOWN ffff::1 what not 1\r\n", "x", ""),
+	FROM("v1, the longest", "PROXY UNKNOWN " ONES_53 "11111111111111111111111111111111111111\r\n",
+	    "x", ""),
+	BAD("v1, longer", "PROXY UNKNOWN " ONES_53 "111111111111111111111111111111111111111\r\n",
+	    "more than 107 bytes"),
+	BAD("v1, no end", "PROXY TCP4 " ONES_53 ONES_53 ONES_53, "more than 107 bytes"),
+	BAD("v1, LF", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\n", "CR LF"),
+	BAD("v1, CR alone", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\rx", "CR LF"),
+	BAD("v1, a NUL", "PROXY TCP4 1.2.3.4\0 5.6.7.8 1 2\r\n", "a NUL"),
+	BAD("v1, small letters", "proxy TCP4 1.2.3.4 5.6.7.8 1 2\r\n", "does not begin with"),
+	BAD("v1, UDP", "PROXY UDP4 1.2.3.4 5.6.7.8 1 2\r\n", "neither TCP4"),
+	BAD("v1, wrong family", "PROXY TCP4 ::1 ::2 1 2\r\n", "malformed"),
+	BAD("v1, wrong family too", "PROXY TCP6 1.2.3.4 5.6.7.8 1 2\r\n", "malformed"),
+	BAD("v1, two blanks", "PROXY TCP4  1.2.3.4 5.6.7.8 1 2\r\n", "malformed"),
+	BAD("v1, a blank behind", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2 \r\n", "malformed"),
+	BAD("v1, port", "PROXY TCP4 1.2.3.4 5.6.7.8 65536 2\r\n", "malformed"),
+	BAD("v1, zeros", "PROXY TCP4 1.2.3.4 5.6.7.8 1 02\r\n", "malformed"),
+	BAD("v1, sign", "PROXY TCP4 1.2.3.4 5.6.7.8 +1 2\r\n", "malformed"),
+	BAD("v1, octal", "PROXY TCP4 01.2.3.4 5.6.7.8 1 2\r\n", "malformed"),
+	BAD("v1, a port missing", "PROXY TCP4 1.2.3.4 5.6.7.8 1\r\n", "malformed"),
+	BAD("v1, nothing", "PROXY \r\n", "neither TCP4"),
+	BAD("TLS", "\x16\3\1\2\0\1", "does not begin with a PROXY header"),
+	BAD("HTTP", "GET / HTTP/1.1\r\n\r\n", "does not begin with"),
+	BAD("a line end and more", "\r\n\r\nGET", "does not begin with"),
+	PART("part", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r"),
+	PART("part of a word", "PRO"),
+	FROM("v2, IPv4", V2 "\x21\x11\0\x0c" V4_PAIR, "\x16\3\1", "1.2.3.4:4096 5.6.7.8:443"),
+	FROM("v2, IPv6", V2 "\x21\x21\0\x24" V6_A V6_A "\0\1\0\2", "",
+	    "[2001:db8::1]:1 [2001:db8::1]:2"),
+	FROM("v2, mapped", V2 "\x21\x21\0\x24" V6_MAPPED V6_MAPPED "\0\1\0\2", "",
+	    "1.2.3.4:1 1.2.3.4:2"),
+	FROM("v2, fields", V2 "\x21\x11\0\x13" V4_PAIR "\x04\0\1x\xee\0\0", "y",
+	    "1.2.3.4:4096 5.6.7.8:443"),
+	FROM("v2, check sum", V2 "\x21\x11\0\x13" V4_PAIR "\x03\0\4\xb1\x2e\x9d\x2e", "y",
+	    "1.2.3.4:4096 5.6.7.8:443"),
+	BAD("v2, wrong check sum", V2 "\x21\x11\0\x13" V4_PAIR "\x03\0\4\1\2\3\4", "check sum"),
+	BAD("v2, short check sum", V2 "\x21\x11\0\x11" V4_PAIR "\x03\0\2\1\2", "check sum"),
+	FROM("v2, local", V2 "\x20\0\0\0", "x", ""),
+	FROM("v2, local with addresses", V2 "\x20\x11\0\x0c" V4_PAIR, "x", ""),
+	FROM("v2, unknown family", V2 "\x21\0\0\3abc", "x", ""),
+	BAD("v2, version 3", V2 "\x31\x11\0\x0c" V4_PAIR, "neither 1 nor 2"),
+	BAD("v2, command 2", V2 "\x22\x11\0\x0c" V4_PAIR, "neither LOCAL nor PROXY"),
+	BAD("v2, UDP", V2 "\x21\x12\0\x0c" V4_PAIR, "a family that is none"),
+	BAD("v2, too short", V2 "\x21\x11\0\x0b" V4_PAIR, "too short"),
+	BAD("v2, too short for IPv6", V2 "\x21\x21\0\x0c" V4_PAIR, "too short"),
+	BAD("v2, half a field", V2 "\x21\x11\0\x0e" V4_PAIR "\1\0", "malformed field"),
+	BAD("v2, a field too long", V2 "\x21\x11\0\x0f" V4_PAIR "\1\0\1", "longer than"),
+	BAD("v2, a spoilt signature", "\r\n\r\n\0\r\nQUIT\r\x21\x11\0\x0c" V4_PAIR, "does not begin"),
+	PART("v2, part", V2 "\x21\x11\0\x0c" "\x01\x02\x03"),
+	PART("v2, nothing of 64 KiB", V2 "\x21\x11\xff\xff" V4_PAIR),
+};
+
+START_TEST(test_proxy_in)
+{
+	RUN(proxy_in, false, PREFACE_PROXY_IN);
+	RUN(proxy_in, true, PREFACE_PROXY_IN);
+}
+END_TEST
+
+/* 64 KiB of fields are as good as none. */
+START_TEST(test_proxy_in_big)
+{
+	static char big[16 + 65535 + 3];
+	const struct bytes in[2] = { { big, sizeof(big) }, NOTHING };
+	struct config *config = config_of("proxyIn=yes", false);
+	struct stand s = { .why = { "" } };
+
+	memcpy(big, V2 "\x21\x11\xff\xff" V4_PAIR "\4\xff\xf0", 16 + 12 + 3);
+	preface_begin(&s.p, &config->services[0]);
+	ck_assert_int_eq(hold(&s, preface_at(&config->services[0], PREFACE_PROXY_IN), in, 1000),
+	    PREFACE_DONE);
+	ck_assert_uint_eq(s.taken[PREFACE_DOWN], 16 + 65535);
+	config_free(config);
+}
+END_TEST
+
+/* PROXY headers that go out */
+
+static struct addr
+ip(const char *text, unsigned port)
+{
+	struct addr a = { .len = 0 };
+
+	if (inet_pton(AF_INET, text, &a.u.in.sin_addr) == 1) {
+		a.len = sizeof(a.u.in);
+		a.u.in.sin_family = AF_INET;
+		a.u.in.sin_port = htons((uint16_t)port);
+	} else {
+		ck_assert_int_eq(inet_pton(AF_INET6, text, &a.u.in6.sin6_addr), 1);
+		a.len = sizeof(a.u.in6);
+		a.u.in6.sin6_family = AF_INET6;
+		a.u.in6.sin6_port = htons((uint16_t)port);
+	}
+	return a;
+}
+
+static struct addr
+path(const char *text)
+{
+	struct addr a = { .len = sizeof(a.u.un) };
+
+	a.u.un.sun_family = AF_UNIX;
+	strcpy(a.u.un.sun_path, text);
+	return a;
+}
+
+/* The header of these facts, which the caller frees. */
+static struct buf
+header_of(const char *set, const struct preface_facts *f, enum preface_verdict expected,
+    struct errmsg *why)
+{
+	struct config *config = config_of(set, false);
+	struct preface p = { .facts = f };
+	struct buf header;
+	size_t used = 0;
+
+	preface_begin(&p, &config->services[0]);
+	ck_assert_int_eq(preface_at(&config->services[0], PREFACE_HEADER)(&p, NULL, 0, &used, why),
+	    expected);
+	header = p.out[PREFACE_UP];
+	p.out[PREFACE_UP] = (struct buf){ 0 };
+	ck_assert_uint_eq(p.out[PREFACE_DOWN].len, 0);
+	preface_free(&p);
+	config_free(config);
+	return header;
+}
+
+static void
+check_header(const char *set, const struct preface_facts *f, struct bytes expected)
+{
+	struct errmsg why;
+	struct buf header = header_of(set, f, PREFACE_DONE, &why);
+
+	ck_assert_uint_eq(header.len, expected.n);
+	ck_assert(same(&header, &expected));
+	buf_free(&header);
+}
+
+START_TEST(test_proxy_v1)
+{
+	const struct addr a = ip("1.2.3.4", 5), b = ip("6.7.8.9", 443), c = ip("2001:db8::1", 65535),
+	    d = ip("::1", 1), u = path("/x");
+	const struct {
+		const struct addr *from, *to;
+		struct bytes header;
+	} cases[] = {
+		{ &a, &b, BYTES("PROXY TCP4 1.2.3.4 6.7.8.9 5 443\r\n") },
+		{ &c, &d, BYTES("PROXY TCP6 2001:db8::1 ::1 65535 1\r\n") },
+		{ &a, &d, BYTES("PROXY TCP6 ::ffff:1.2.3.4 ::1 5 1\r\n") },
+		{ &u, &u, BYTES("PROXY UNKNOWN\r\n") },
+		{ &a, NULL, BYTES("PROXY UNKNOWN\r\n") },
+		{ NULL, NULL, BYTES("PROXY UNKNOWN\r\n") },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct preface_facts f = { .from = cases[i].from, .to = cases[i].to };
+
+		check_header("protocol=proxy", &f, cases[i].header);
+	}
+}
+END_TEST
+
+START_TEST(test_proxy_v2)
+{
+	const struct addr a = ip("1.2.3.4", 0x1000), b = ip("5.6.7.8", 443),
+	    c = ip("2001:db8::1", 1), u = path("/x");
+	struct preface_facts f = { .from = &a, .to = &b };
+	char unix_header[16 + 216] = V2 "\x21\x31\0\xd8" "/x";
+
+	check_header("protocol=proxy2", &f,
+	    (struct bytes)BYTES(V2 "\x21\x11\0\x0c" V4_PAIR));
+	f.to = &c;
+	check_header("protocol=proxy2", &f,
+	    (struct bytes)BYTES(V2 "\x21\x21\0\x24" V6_MAPPED V6_A "\x10\0\0\1"));
+	f = (struct preface_facts){ .from = &u };
+	check_header("protocol=proxy2", &f, (struct bytes){ unix_header, sizeof(unix_header) });
+	f = (struct preface_facts){ .from = NULL };
+	check_header("protocol=proxy2", &f, (struct bytes)BYTES(V2 "\x21\0\0\0"));
+	f = (struct preface_facts){ .from = &a, .to = &b, .tls = true, .version = "TLSv1.3",
+		.suite = "S", .authority = "h.test" };
+	check_header("protocol=proxy2", &f, (struct bytes)BYTES(V2 "\x21\x11\0\x2b" V4_PAIR
+	    "\x02\0\6h.test" "\x20\0\x13" "\1\0\0\0\1" "\x21\0\7TLSv1.3" "\x23\0\1S"));
+	f.authority = NULL;
+	f.verified = true;
+	f.cn = (const uint8_t *)"me";
+	f.cn_len = 2;
+	f.cert = (const uint8_t *)"DER";
+	f.cert_len = 3;
+	check_header("protocol=proxy2", &f, (struct bytes)BYTES(V2 "\x21\x11\0\x2d" V4_PAIR
+	    "\x20\0\x1e" "\7\0\0\0\0" "\x21\0\7TLSv1.3" "\x23\0\1S" "\x22\0\2me" "\x28\0\3DER"));
+}
+END_TEST
+
+/* A certificate that makes the header longer than 4 KiB goes along; one that does not fit
+ * into any header ends the tunnel. */
+START_TEST(test_proxy_v2_big)
+{
+	static uint8_t cert[70000];
+	const struct addr a = ip("1.2.3.4", 0x1000), b = ip("5.6.7.8", 443);
+	struct preface_facts f = { .from = &a, .to = &b, .tls = true, .version = "TLSv1.3",
+		.suite = "S", .cert = cert, .cert_len = 9000 };
+	const size_t around = 16 + 12 + 3 + 5 + 10 + 4 + 3;
+	struct errmsg why;
+	struct buf header;
+
+	header = header_of("protocol=proxy2", &f, PREFACE_DONE, &why);
+	ck_assert_uint_eq(header.len, around + 9000);
+	buf_free(&header);
+	f.cert_len = 65535 - (around - 16);
+	header = header_of("protocol=proxy2", &f, PREFACE_DONE, &why);
+	ck_assert_uint_eq(header.len, 16 + 65535);
+	buf_free(&header);
+	for (f.cert_len++; f.cert_len < 70000; f.cert_len += 900) {
+		header = header_of("protocol=proxy2", &f, PREFACE_FAILED, &why);
+		ck_assert_uint_eq(header.len, 0);
+		ck_assert_ptr_nonnull(strstr(why.text, "does not fit"));
+	}
+}
+END_TEST
+
 /* What all talks are made of. */
 
 START_TEST(test_line)
@@ -506,6 +762,11 @@ main(void)
 	tcase_add_test(tc, test_imap);
 	tcase_add_test(tc, test_pop3);
 	tcase_add_test(tc, test_nntp_ldap);
+	tcase_add_test(tc, test_proxy_in);
+	tcase_add_test(tc, test_proxy_in_big);
+	tcase_add_test(tc, test_proxy_v1);
+	tcase_add_test(tc, test_proxy_v2);
+	tcase_add_test(tc, test_proxy_v2_big);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
