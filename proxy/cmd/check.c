@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -10,6 +11,7 @@
 #include "net/addr.h"
 #include "run_priv.h"
 #include "server/limits.h"
+#include "server/privileges.h"
 #include "tls/library.h"
 #include "tunnel/service.h"
 
@@ -70,21 +72,53 @@ check_limits(const struct config *c)
 	return -1;
 }
 
+/* Whom to become, or who is to own a socket: both are the same question. */
+static int
+check_user(char *user, char *group)
+{
+	const struct config wanted = { .setuid = user, .setgid = group };
+	struct privileges p;
+	struct errmsg e;
+
+	if (privileges_find(&p, &wanted, &e) == -1) {
+		log_line(LOG_ERR, RUN_ID, "%s", e.text);
+		return -1;
+	}
+	privileges_free(&p);
+	return 0;
+}
+
+static int
+check_root(const char *root)
+{
+	struct stat st;
+
+	if (root == NULL || (stat(root, &st) == 0 && S_ISDIR(st.st_mode)))
+		return 0;
+	log_line(LOG_ERR, RUN_ID, "chroot: %s is no folder", root);
+	return -1;
+}
+
+static int
+check_service(struct config *c, const struct conf_service *s)
+{
+	return check_accept(s) | check_exec(s) | check_user(s->setuid, s->setgid) |
+	    check_files(c, s);
+}
+
 /* Everything that is wrong is said, not only the first. */
 static int
 check(struct config *c)
 {
 	struct errmsg e;
-	int rc = check_limits(c);
+	int rc = check_limits(c) | check_user(c->setuid, c->setgid) | check_root(c->chroot);
 
 	if (tls_library_start(&e) == -1) {
 		log_line(LOG_ERR, RUN_ID, "%s", e.text);
 		return -1;
 	}
 	for (size_t i = 0; i < c->nservices; i++)
-		if ((check_accept(&c->services[i]) | check_exec(&c->services[i]) |
-			check_files(c, &c->services[i])) != 0)
-			rc = -1;
+		rc |= check_service(c, &c->services[i]);
 	if (rc == 0)
 		dump_config(stdout, c);
 	tls_library_stop();

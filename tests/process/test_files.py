@@ -290,14 +290,15 @@ class Check(Files):
         """The faults of all sections, not only of the first."""
         lost = self.section().replace(self.pem("server"), self.path("lost.pem"))
         said = self.failed("check", self.write(
-            lost + lost.replace("[s]", "[t]") +
+            "chroot = /no/such/root\nsetuid = nobody-at-all\n" + lost + lost.replace("[s]", "[t]") +
             self.section("[u]\nprofile = strict\naccept = no.such.host.invalid:1\n"
                          "exec = /no/such/program\ncert = %s\npeer = %s\n"
                          % (self.pem("server"), self.path("lost.crt")))))
         for text in (r"\[s\].*lost.pem: there is no such file", r"\[t\].*lost.pem",
                      r"\[u\].*accept: no address found",
                      r"\[u\].*exec: /no/such/program cannot be run: No such file",
-                     r"\[u\].*lost.crt", r"\[!\] Configuration failed"):
+                     r"\[u\].*lost.crt", "chroot: /no/such/root is no folder",
+                     "nobody-at-all", r"\[!\] Configuration failed"):
             self.assertRegex(said, text)
 
     def test_warnings(self):
