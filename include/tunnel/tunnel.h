@@ -130,6 +130,13 @@ void tunnel_release(struct tunnel *);
 /* Frees what it needed only until it was open. */
 void tunnel_opened(struct tunnel *);
 
+/* Whether a side of a tunnel that failed is to see a proper end all the same: as stunnel
+ * has it, of an error of TLS the plain side is told as reset says; else both are as abort says. */
+bool tunnel_ends_orderly(const struct tunnel *, const struct endpoint *);
+
+/* Ends a side of a tunnel that failed with a reset, or with none where reset = no. */
+void tunnel_abort_side(const struct tunnel *, struct endpoint *);
+
 /* Ends a tunnel at once, from outside its steps, in its lane's thread. */
 void tunnel_cut(struct tunnel *);
 

@@ -1,6 +1,7 @@
 #include <syslog.h>
 
 #include "check_priv.h"
+#include "conf/protocol.h"
 
 bool
 judge_verifies(const struct conf_service *s)
@@ -122,6 +123,10 @@ check_redirect(struct judge *j)
 		return;
 	if (s->client)
 		judge_option(j, LOG_ERR, "redirect", "it is for servers, not with client = yes");
+	else if (protocol_greets(s))
+		judge_option(j, LOG_ERR, "redirect", "with protocol = %s the target is connected "
+		    "before anybody is verified: leave one of them out",
+		    protocol_name(s->protocol));
 	else if (!judge_verifies(s))
 		judge_option(j, LOG_ERR, "redirect", "nobody is ever redirected: add "
 		    "verifyChain = yes or verifyPeer = yes, with CAfile");

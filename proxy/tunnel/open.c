@@ -336,7 +336,7 @@ handshake_failed(struct tunnel *t, struct endpoint *ep, enum iores why)
 	/* The local program need not wait for the farewell. */
 	if (ep != &t->down) {
 		wire_leave(&t->down.wire, t->lane->loop);
-		endpoint_reset(&t->down);
+		tunnel_abort_side(t, &t->down);
 	}
 	return tunnel_go(t, &tunnel_farewell);
 }

@@ -217,7 +217,7 @@ hear_out(struct tunnel *t, struct endpoint *ep)
 		tunnel_wake(t);
 }
 
-/* Deliver, then abort (or, with abort = compat, end) the surviving side. */
+/* Deliver, then abort or end the surviving side. */
 static enum verdict
 run_deliver(struct tunnel *t)
 {
@@ -243,7 +243,7 @@ run_deliver(struct tunnel *t)
 		t->tail = NULL;
 	}
 	r = ep->ops->flush(ep);
-	if (r == IO_OK && t->service->conf->abort == ABORT_COMPAT) {
+	if (r == IO_OK && tunnel_ends_orderly(t, ep)) {
 		ep->orderly = true;
 		r = ep->ops->finish(ep, st);
 	}

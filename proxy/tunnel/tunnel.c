@@ -262,14 +262,52 @@ tunnel_opened(struct tunnel *t)
 	t->opening = NULL;
 }
 
+/* Errors of TLS are the business of reset where the plain side is concerned; in our profile
+ * only when it says no, for there abort says the rest. */
+static bool
+is_for_reset(const struct tunnel *t, const struct endpoint *ep)
+{
+	const struct conf_service *c = t->service->conf;
+
+	if (c->profile == PROFILE_STRICT && c->reset)
+		return false;
+	switch (t->reason) {
+	case REASON_ALERT:
+	case REASON_PROTOCOL:
+	case REASON_REFUSED_BY_PEER:
+	case REASON_HANDSHAKE:
+	case REASON_UNAUTHORISED:
+		return !endpoint_is_tls(ep);
+	default:
+		return false;
+	}
+}
+
+bool
+tunnel_ends_orderly(const struct tunnel *t, const struct endpoint *ep)
+{
+	const struct conf_service *c = t->service->conf;
+
+	return is_for_reset(t, ep) ? !c->reset : c->abort == ABORT_COMPAT;
+}
+
+void
+tunnel_abort_side(const struct tunnel *t, struct endpoint *ep)
+{
+	if (ep->orderly || (!t->service->conf->reset && tunnel_ends_orderly(t, ep)))
+		endpoint_close(ep);
+	else
+		endpoint_reset(ep);
+}
+
 /* A failed tunnel tells both sides so, but for a side that is to be spared. */
 static void
 end_side(const struct tunnel *t, struct endpoint *ep)
 {
-	if (reason_is_proper(t->reason) || ep->orderly)
+	if (reason_is_proper(t->reason))
 		endpoint_close(ep);
 	else
-		endpoint_reset(ep);
+		tunnel_abort_side(t, ep);
 }
 
 static void

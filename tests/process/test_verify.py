@@ -357,6 +357,63 @@ class Redirect(VerifyCase):
         self.assertEqual(self.inside.count, 0)
 
 
+class Reset(VerifyCase):
+    """What the plain side sees of an error of TLS."""
+
+    def backend_end(self, options):
+        """The backend's end of a tunnel whose client was cut off within a record."""
+        ends = []
+        backend = self.backend(lambda c: ends.append(outcome(c)))
+        server = self.file_server(options, backend.target)
+        wire = TlsWire(self.own(connect(server.port)), certs.context(self.dir)).handshake()
+        wire.write(b"ping")
+        wait_for(lambda: backend.count, "the backend's connection")
+        wire.sock.sendall(b"\x17\x03\x03\x00\x20" + b"x" * 32)
+        wait_for(lambda: ends, "the backend's end")
+        server.wait_log("LOG6.*TLS protocol error|LOG6.*bad_record_mac")
+        return ends[0]
+
+    def test_reset(self):
+        self.assertEqual(self.backend_end(""), (b"ping", "reset"))
+        self.assertEqual(self.backend_end("reset = yes"), (b"ping", "reset"))
+        self.assertEqual(self.backend_end("reset = no"), (b"ping", "eof"))
+
+    def test_local_program(self):
+        """A handshake that fails."""
+        server = self.own(TlsServer(certs.context(self.dir, self.stranger, True)))
+        for options, end in (("", "reset"), ("reset = no", "eof")):
+            client = self.file_client("verifyChain = yes; CAfile = {CA}; " + options, server.port)
+            self.assertEqual(certs.ask(client.port), (b"", end))
+
+
+class Refused(VerifyCase):
+    """What would let strangers in, or cannot be, is refused at the start."""
+
+    def refused(self, options, why, client=False):
+        if client:
+            program = self.file_client(options, 1, ready=False)
+        else:
+            program = self.file_server(options, ready=False)
+        self.assertEqual(program.wait(), 1, program.log)
+        self.assertRegex(program.log, why)
+
+    def test_nothing_to_verify_by(self):
+        self.refused("verifyChain = yes", "CAfile and CApath are both missing")
+        self.refused("verify = 2", "CAfile and CApath are both missing", client=True)
+        self.refused("checkHost = a.test", "a name proves nothing by itself", client=True)
+        self.refused("requireCert = yes; checkHost = a.test", "a name proves nothing by itself")
+        self.refused("verify = 0; checkIP = 127.0.0.1", "a name proves nothing by itself")
+        self.refused("redirect = 1", "nobody is ever redirected")
+        self.refused("requireCert = yes; redirect = 1", "nobody is ever redirected")
+        self.refused("verifyChain = yes; CAfile = {CA}; redirect = 1; protocol = smtp",
+                     "connected before anybody is verified")
+
+    def test_files(self):
+        self.refused("verifyChain = yes; CAfile = /no/such/file", "/no/such/file: there is no such file")
+        self.refused("verifyPeer = yes; CApath = /no/such/folder", "/no/such/folder: the folder cannot")
+        self.refused("profile = strict; CApath = {EMPTY}", "nobody could pass")
+
+
 class AskedName(VerifyCase):
     """What name a client asks the server for."""
 
