@@ -23,6 +23,7 @@ struct pool;
 struct acceptor;
 struct opening;
 struct exec;
+struct starter;
 struct helper;
 
 /* How far a listing of a lane's tunnels has come (tunnel/list.h). */
@@ -42,6 +43,8 @@ struct lane {
 	struct acceptor *acceptor; /* accept lanes only */
 	struct list list;
 	struct exec *execs;        /* programs that outlive their tunnels */
+	struct starter *starters;  /* those that wait (tunnel/starter.h) */
+	struct loop_timer starter_timer;
 	pthread_t thread;
 	bool started;
 	/* Worker lanes, for placing new tunnels: read by accept lanes. */

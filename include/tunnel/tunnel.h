@@ -85,6 +85,7 @@ struct tunnel {
 	struct pump *tail;           /* after a failure: what may still bring bytes */
 	struct endpoint *survivor;   /* … and whom to tell */
 	struct exec *exec;           /* the program at its plain end, or NULL */
+	struct starter *starter;     /* who began it; NULL: it was accepted */
 	char *from, *to;             /* addresses as text */
 	char name[24];               /* in the log */
 };

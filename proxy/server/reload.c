@@ -13,6 +13,7 @@ struct next {
 	struct config *conf;
 	struct services services;
 	struct listeners listeners;
+	struct starters_change *starters;
 	unsigned max_tunnels;
 };
 
@@ -92,12 +93,16 @@ build(struct server *s, struct next *next, struct errmsg *e)
 	    listeners_open(&next->listeners, &s->listeners, next->services.items,
 	    next->services.n, e) == -1)
 		goto err2;
-	if (prepare_acceptors(s, next, e) == -1 ||
-	    logging_change(s->first, s->conf, next->conf, e) == -1)
+	if (prepare_acceptors(s, next, e) == -1)
+		goto err3;
+	next->starters = starters_prepare(&s->starters, s->pool, next->services.items,
+	    next->services.n, e);
+	if (next->starters == NULL || logging_change(s->first, s->conf, next->conf, e) == -1)
 		goto err3;
 	return 0;
 
 err3:
+	starters_abandon(next->starters);
 	forget_acceptors(s);
 	listeners_abandon(&next->listeners, &s->listeners);
 err2:
@@ -115,6 +120,7 @@ commit(struct server *s, struct next *next)
 	warn_of_the_unchangeable(s->first, next->conf);
 	atomic_store(&s->pool->max_tunnels, next->max_tunnels);
 	server_move_acceptors(s->pool);
+	starters_commit(&s->starters, next->starters);
 	listeners_announce(&next->listeners);
 	listeners_replace(&s->listeners, &next->listeners);
 	services_close(&s->services);

@@ -84,6 +84,7 @@ static int
 start(struct server *s, struct errmsg *e)
 {
 	const struct services no_services = { 0 };
+	struct starters_change *starters;
 	struct listeners none = { 0 };
 	unsigned max;
 
@@ -103,15 +104,22 @@ start(struct server *s, struct errmsg *e)
 		return -1;
 	if (log_start() == -1)
 		return errmsg_set(e, "cannot start a thread: %s", strerror(errno));
-	if (pool_start(s->pool, e) == -1)
+	starters = starters_prepare(&s->starters, s->pool, s->services.items, s->services.n, e);
+	if (starters == NULL)
 		return -1;
+	if (pool_start(s->pool, e) == -1) {
+		starters_abandon(starters);
+		return -1;
+	}
 	listeners_announce(&s->listeners);
 	if (s->conf->files.n > 0)
 		log_line(LOG_INFO, "main", "Accepting new connections");
 	if (life_ready(s->conf, e) == -1) {
+		starters_abandon(starters);
 		pool_stop(s->pool);
 		return -1;
 	}
+	starters_commit(&s->starters, starters);
 	return 0;
 }
 
@@ -308,6 +316,7 @@ destroy(struct server *s)
 	if (s->pool != NULL)
 		for (size_t i = 0; i < s->pool->naccept; i++)
 			acceptor_free(s->pool->accept[i].acceptor);
+	starters_free(&s->starters);
 	pool_free(s->pool);
 	changes_close(&s->changes);
 	helper_stop(s->helper);

@@ -11,6 +11,7 @@
 #include "server/watchdog.h"
 #include "tunnel/pool.h"
 #include "tunnel/service.h"
+#include "tunnel/starter.h"
 
 /* The services of one configuration, one reference each. */
 struct services {
@@ -25,6 +26,7 @@ struct server {
 	const struct loader *loader;
 	struct services services;
 	struct listeners listeners;
+	struct starters starters;
 	struct pool *pool;
 	struct changes changes;
 	struct helper *helper; /* NULL: none was needed at the start */

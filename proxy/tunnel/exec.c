@@ -240,7 +240,11 @@ take(struct tunnel *t)
 		wire_leave(&ep->wire, t->lane->loop);
 		endpoint_close(ep);
 	}
-	endpoint_program(ep, t->exec->data, c->pty);
+	/* In client mode, behind accept, it speaks TLS. */
+	if (ep == tunnel_tls_side(t))
+		endpoint_plain(ep, t->exec->data, t->exec->data);
+	else
+		endpoint_program(ep, t->exec->data, c->pty);
 	t->exec->data = -1;
 	if (wire_join(&ep->wire, t->lane->loop, tunnel_wake, t) == -1)
 		return tunnel_fail(t, REASON_NOMEM);
@@ -279,9 +283,9 @@ exec_settle(struct tunnel *t)
 	struct endpoint *ep;
 	struct pump *to, *from;
 
-	if (t->exec == NULL)
-		return;
 	ep = program_side(t);
+	if (t->exec == NULL || endpoint_is_tls(ep))
+		return;
 	to = ep == &t->up ? &t->fwd : &t->rev;
 	from = ep == &t->up ? &t->rev : &t->fwd;
 	if (from->state == PUMP_ENDED && (t->exec->ended || ep->wire.broken))

@@ -55,8 +55,8 @@ remote(const struct tunnel *t, struct addr *a)
 	*a = t->opening->peer;
 	if (!exec_is_source(t->service->conf))
 		return;
-	a->len = sizeof(a->u);
-	if (getpeername(t->up.wire.rfd, &a->u.sa, &a->len) == -1)
+	a->len = t->up.ops != NULL ? sizeof(a->u) : 0;
+	if (t->up.ops != NULL && getpeername(t->up.wire.rfd, &a->u.sa, &a->len) == -1)
 		a->len = 0;
 }
 

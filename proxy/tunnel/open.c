@@ -504,6 +504,7 @@ run_answer(struct tunnel *t)
 #define CONNECT { "connecting", run_connect, late_connect }
 #define HEADER { "sending a PROXY header", run_header, preface_late }
 #define ANSWER { "answering the client", run_answer, preface_late }
+#define START { "starting the program", exec_run, exec_late }
 #define HAND_OVER { "handing over", run_hand_over, never_late }
 
 /* The target is left alone until the peer is authorised. */
@@ -520,9 +521,21 @@ static const struct step open_client[] = {
 	PROXY_IN, CONNECT, HEADER, CLEAR, HANDSHAKE, LATE, HAND_OVER,
 };
 
+/* Nobody is accepted: a program begins, once the peer is known; or first of all, where the talk
+ * in clear is with it, too. */
+static const struct step open_starter[] = {
+	CONNECT, HEADER, CLEAR, HANDSHAKE, LATE, START, HAND_OVER,
+};
+
+static const struct step open_early_starter[] = {
+	START, CONNECT, HEADER, CLEAR, HANDSHAKE, LATE, HAND_OVER,
+};
+
 const struct step *
 tunnel_open(const struct service *s)
 {
+	if (exec_is_source(s->conf))
+		return s->conf->protocol == PROTOCOL_NONE ? open_starter : open_early_starter;
 	if (s->conf->client)
 		return open_client;
 	return protocol_greets(s->conf) ? open_greeter : open_server;

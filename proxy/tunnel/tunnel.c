@@ -5,6 +5,7 @@
 
 #include "tunnel/exec.h"
 #include "tunnel/list.h"
+#include "tunnel/starter.h"
 #include "tunnel/trace.h"
 #include "tunnel/tunnel.h"
 
@@ -157,7 +158,8 @@ tunnel_new(struct lane *lane, struct service *s, int rfd, int wfd, const struct 
 		goto err0;
 	if ((t->opening = opening_new(t, s, peer)) == NULL)
 		goto err1;
-	if ((t->from = strdup(peer != NULL ? addr_text(peer, text) : "stdio")) == NULL)
+	if ((t->from = strdup(peer != NULL ? addr_text(peer, text) :
+	    rfd == -1 ? s->conf->exec : "stdio")) == NULL)
 		goto err1;
 	t->task.run = tunnel_run;
 	t->timer.due = tunnel_timer_due;
@@ -173,6 +175,7 @@ tunnel_new(struct lane *lane, struct service *s, int rfd, int wfd, const struct 
 	trace_name(t);
 	/* With proxyIn it is not known yet from where. */
 	if (!s->conf->proxy_in)
+		if (rfd != -1)
 		trace_accepted(t);
 	return t;
 
@@ -337,6 +340,8 @@ tunnel_end(struct tunnel *t)
 		atomic_fetch_add(&lane->pool->ended, 1);
 	if (stdio)
 		end_stdio(t, lane->pool);
+	if (t->starter != NULL)
+		starter_tunnel_ended(t->starter);
 	service_unref(t->service);
 	free(t->from);
 	free(t->to);

@@ -7,6 +7,7 @@ import pwd
 import re
 import shutil
 import signal
+import socket
 
 import certs
 import harness
@@ -413,6 +414,178 @@ class Terminal(Exec):
             wire.close()
         self.back_to(sluss, base)
         wait_for(lambda: children(helper) == [], "no children of the helper")
+
+
+class Client(Exec):
+    """exec and connect: the program begins the tunnel, and nobody is accepted."""
+
+    def begin(self, program, port, *lines, **kw):
+        path = self.conf("client = yes", "connect = 127.0.0.1:%d" % port,
+                         "cert = " + self.pem("client"), "peer = " + self.crt("server"),
+                         "exec = " + program, *lines, **kw)
+        sluss = self.own(Sluss(path, ready=False))
+        sluss.wait_log("Starting exec.connect")
+        return sluss
+
+    def peer(self, handler=None):
+        """A TLS server in front of a handler; the port."""
+        backend = self.backend(handler or harness.echo)
+        return self.server(backend.target).port, backend
+
+    def test_once(self):
+        """Without retry there is one tunnel, begun at the start; then sluss waits on."""
+        port, backend = self.peer()
+        path = self.script("echo question; read answer; echo \"$answer\" > %s"
+                           % self.path("answer"))
+        sluss = self.begin(path, port)
+        sluss.wait_log(r"LOG5\[\d+\]: Service \[prog\] Starting exec\+connect$")
+        sluss.wait_log(r"%s \(PID=\d+\) exited with status 0" % path)
+        sluss.ends(r"\[prog\] %s -> 127.0.0.1:%d: closed; .*; 9 bytes to TLS, 9 bytes from TLS"
+                   % (path, port))
+        with open(self.path("answer")) as f:
+            self.assertEqual(f.read(), "question\n")
+        self.assertTrue(sluss.alive())
+        self.assertEqual(backend.count, 1)
+        self.assertEqual(sluss.stop(), 0)
+        self.assertEqual(sluss.log.count("Starting exec+connect"), 1)
+
+    def test_retry(self):
+        """With it the next begins so long after the end of the last."""
+        said = []
+        port, backend = self.peer(lambda c: said.append(harness.recv_exactly(c, 6)))
+        path = self.script("echo hello; cat")
+        sluss = self.begin(path, port, "retry = 1", head=["TIMEOUTdrain = 0"])
+        # The peer's end is the end of the program's input, and then of the tunnel.
+        sluss.ends(r"\[prog\] %s -> 127.0.0.1:%d: closed; .*; 6 bytes to TLS, 0 bytes"
+                   % (path, port), count=6)
+        self.assertEqual(sluss.stop(), 0)
+        self.assertEqual(set(said), {b"hello\n"})
+        began = sluss.log.count("Starting exec+connect")
+        self.assertLessEqual(sluss.log.count("exited with status 0"), began)
+        self.assertLessEqual(backend.count, began)
+
+    def test_retry_until_there(self):
+        """A server that is not there yet: the program waits for it."""
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        sluss = self.begin(self.script("echo > %s" % self.path("ran")), port, "retry = 10")
+        sluss.ends(r"connect failed while connecting", count=3)
+        self.assertFalse(os.path.exists(self.path("ran")))
+        self.server(self.backend(harness.echo).target, accept="127.0.0.1:%d" % port)
+        wait_for(lambda: os.path.exists(self.path("ran")), "the program")
+        self.assertEqual(sluss.stop(), 0)
+
+    def test_environment(self):
+        """REMOTE_HOST and its kin are the server's."""
+        port, _ = self.peer()
+        path = self.script("env > %s; mv %s %s" % ((self.path("tmp"),) * 2 + (self.path("env"),)))
+        self.begin(path, port, head=["setEnv = MORE=1"])
+        wait_for(lambda: os.path.exists(self.path("env")), "the environment")
+        with open(self.path("env")) as f:
+            env = f.read().split("\n")
+        for line in ("MORE=1", "REMOTE_HOST=127.0.0.1", "REMOTE_PORT=%d" % port,
+                     "SSL_CLIENT_DN=CN=server", "SSL_CLIENT_I_DN=CN=server"):
+            self.assertIn(line, env)
+
+    def test_terminal(self):
+        """On a terminal: the peer's end is the program's."""
+        port, backend = self.peer(lambda c: (c.sendall(b"line\n"), c.shutdown(socket.SHUT_WR),
+                                             harness.recv_all(c)))
+        sluss = self.begin(self.script("cat > %s" % self.path("got")), port, "pty = yes")
+        sluss.wait_log(r"exited with status 0")
+        with open(self.path("got")) as f:
+            self.assertEqual(f.read(), "line\n")
+
+    def test_not_started(self):
+        """A program that is not there, again and again: a line each, and nothing is left."""
+        port, _ = self.peer()
+        sluss = self.begin("/nonexistent/program", port, "retry = 1")
+        sluss.ends(r"program not started while starting the program: /nonexistent/program: No "
+                   r"such file or directory", count=3)
+        fds = sluss.fds()
+        sluss.ends(r"program not started", count=20)
+        self.assertLessEqual(sluss.fds(), fds + 3)
+        self.assertEqual(sluss.stop(), 0)
+
+    def test_refused(self):
+        """A server that may not be trusted gets no word of the program, which is not run."""
+        port, _ = self.peer()
+        path = self.conf("client = yes", "connect = 127.0.0.1:%d" % port,
+                         "cert = " + self.pem("client"), "peer = " + self.crt("stranger"),
+                         "exec = " + self.script("echo > %s" % self.path("ran")))
+        sluss = self.own(Sluss(path, ready=False))
+        sluss.ends(r"peer refused")
+        self.assertFalse(os.path.exists(self.path("ran")))
+
+    def test_signal(self):
+        """Told to end, sluss begins no more, and cuts what does not end in time."""
+        port, backend = self.peer()
+        sluss = self.begin(self.script("trap 'echo > %s; exit' HUP; while :; do sleep 0.1; "
+                                       "done" % self.path("trace")), port, "retry = 1",
+                           head=["TIMEOUTdrain = 0"])
+        sluss.wait_log(r"started \(PID=")
+        self.assertEqual(sluss.stop(), 0)
+        wait_for(lambda: os.path.exists(self.path("trace")), "the hangup")
+        self.assertIn("Terminated: 0 tunnels ended, 1 cut", sluss.log)
+
+    def test_reload(self):
+        """A reload leaves a tunnel alone, begins one that had ended, begins a new section's,
+        and ends the repetition of one that is gone."""
+        port, backend = self.peer()
+        def section(name, script, *more):
+            return ["[%s]" % name, "client = yes", "connect = 127.0.0.1:%d" % port,
+                    "cert = " + self.pem("client"), "peer = " + self.crt("server"),
+                    "exec = " + self.script(script, name), *more]
+        path = self.path("sluss.conf")
+        def write(*lines):
+            with open(path + ".new", "w") as f:
+                f.write("\n".join(["foreground = yes", "debug = info",
+                                   "reloadOnChange = no", *lines]) + "\n")
+            os.rename(path + ".new", path)
+        long = section("long", "exec cat")
+        short = section("short", ":")
+        again = section("again", ":", "retry = 1")
+        write(*long, *short, *again)
+        sluss = self.own(Sluss(path, ready=False))
+        sluss.wait_log(r"/long started")
+        sluss.ends(r"\[short\]")
+        sluss.ends(r"\[again\]", count=5)
+        write(*long, *short, *section("new", ":"))
+        sluss.process.send_signal(signal.SIGHUP)
+        sluss.wait_log("Configuration reloaded")
+        sluss.ends(r"\[short\]", count=2)
+        sluss.ends(r"\[new\]")
+        wait_for(lambda: sluss.log.count("/again started") == len(
+            re.findall(r"/again \(PID=\d+\) exited", sluss.log)), "the last of again")
+        count = sluss.log.count("/again started")
+        self.assertEqual(sluss.log.count("/long started"), 1)
+        sluss.process.send_signal(signal.SIGHUP)
+        sluss.ends(r"\[short\]", count=3)
+        self.assertEqual(sluss.log.count("/again started"), count)
+        self.assertEqual(sluss.log.count("/long started"), 1)
+        self.assertEqual(sluss.process.poll(), None)
+
+    def test_accepted(self):
+        """accept and exec in client mode: TLS is spoken to the program."""
+        path = self.conf("client = yes", "accept = 127.0.0.1:0",
+                         "cert = " + self.pem("client"), "peer = " + self.crt("server"),
+                         "exec = " + harness.SLUSS,
+                         "execArgs = sluss " + self.inner())
+        sluss = self.own(Sluss(path))
+        c = self.own(harness.connect(sluss.port))
+        c.sendall(b"through")
+        c.shutdown(socket.SHUT_WR)
+        self.assertEqual(harness.outcome(c), (b"through", "eof"))
+
+    def inner(self):
+        """A sluss for TLS on its descriptors 0 and 1."""
+        path = self.path("inner.conf")
+        with open(path, "w") as f:
+            f.write("\n".join(["foreground = quiet", "syslog = no",
+                               "cert = " + self.pem("server"), "peer = " + self.crt("client"),
+                               "exec = /bin/cat"]) + "\n")
+        return path
 
 
 if __name__ == "__main__":
