@@ -174,6 +174,7 @@ struct conf_service {
 struct config {
 	atomic_uint refs;
 	struct conf_strings files;    /* read, in order; 0 is the main one; none: command line */
+	struct conf_strings folders;  /* of include */
 	int debug;                    /* syslog level */
 	int facility;                 /* of syslog */
 	enum conf_foreground foreground;

@@ -34,6 +34,8 @@ struct file_reader {
 	    const char *value);
 	/* What cannot be read; reading goes on behind it. */
 	void (*error)(void *, const struct file_place *, const char *why);
+	/* A folder is about to be read; NULL: nobody wants to know. */
+	void (*folder)(void *, const char *path);
 };
 
 /* Reads a file and all that it includes. */

@@ -17,8 +17,9 @@ struct changes {
 };
 
 /* Follows the files of a configuration and those that it names, and no others; none when it does
- * not want to (reloadOnChange = no).  Call before they are read, so that no change is missed. */
-void changes_follow(struct changes *, const struct config *);
+ * not want to (reloadOnChange = no).  Call before they are read, so that no change is missed.
+ * keep: what was watched before goes on being it; we may not see any more where paths lead. */
+void changes_follow(struct changes *, const struct config *, bool keep);
 void changes_close(struct changes *);
 
 /* The descriptor that is readable when something happens, or -1: then changes_look(). */

@@ -20,8 +20,9 @@ void filewatch_free(struct filewatch *);
 int filewatch_fd(const struct filewatch *);
 
 /* A new set of paths, one after the other; what filewatch_end() does not find in it is watched no
- * more.  A folder counts with all that is in it.  What cannot be watched is a warning in the log. */
-void filewatch_begin(struct filewatch *);
+ * more.  A folder counts with all that is in it.  What cannot be watched is a warning in the log.
+ * keep: the set is added to the old one, and nothing is said. */
+void filewatch_begin(struct filewatch *, bool keep);
 void filewatch_file(struct filewatch *, const char *path);
 void filewatch_folder(struct filewatch *, const char *path);
 void filewatch_end(struct filewatch *);

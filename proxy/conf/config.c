@@ -75,6 +75,14 @@ config_new(const char *name, bool client, struct errmsg *why)
 	return config;
 }
 
+static void
+strings_free(struct conf_strings *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		free(list->items[i]);
+	free(list->items);
+}
+
 struct config *
 config_ref(struct config *config)
 {
@@ -95,9 +103,8 @@ config_free(struct config *config)
 	free(config->services);
 	options_release(OPTION_SERVICE, &config->defaults);
 	options_release(OPTION_GLOBAL, config);
-	for (size_t i = 0; i < config->files.n; i++)
-		free(config->files.items[i]);
-	free(config->files.items);
+	strings_free(&config->files);
+	strings_free(&config->folders);
 	free(config);
 }
 

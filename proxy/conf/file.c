@@ -129,6 +129,8 @@ include(struct input *in, const char *folder)
 		in->all->stopped = true;
 		return;
 	}
+	if (in->all->reader->folder != NULL)
+		in->all->reader->folder(in->all->reader->arg, folder);
 	if (file_names(folder, &names, &n) == -1) {
 		errmsg_set(&why, "cannot read the folder %.256s: %s", folder,
 		    strerror(errno));

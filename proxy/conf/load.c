@@ -48,22 +48,40 @@ fail(void *arg, const struct file_place *at, const char *why)
 	l->failed = true;
 }
 
+/* Keeps a copy; memory that ran out shows soon enough elsewhere.  Whether it is there. */
+static bool
+keep(struct conf_strings *list, const char *path)
+{
+	char **items, *copy;
+
+	if ((copy = strdup(path)) == NULL)
+		return false;
+	if ((items = reallocarray(list->items, list->n + 1, sizeof(*items))) == NULL) {
+		free(copy);
+		return false;
+	}
+	list->items = items;
+	items[list->n++] = copy;
+	return true;
+}
+
 static unsigned short
 opened(void *arg, const char *path)
 {
 	struct loading *l = arg;
 	struct conf_strings *files = &l->config->files;
-	char **items, *copy;
 
-	if (files->n > 0xffff || (copy = strdup(path)) == NULL)
+	if (files->n > 0xffff || !keep(files, path))
 		return 0;
-	if ((items = reallocarray(files->items, files->n + 1, sizeof(*items))) == NULL) {
-		free(copy);
-		return 0;
-	}
-	files->items = items;
-	items[files->n] = copy;
-	return (unsigned short)files->n++;
+	return (unsigned short)(files->n - 1);
+}
+
+static void
+folder(void *arg, const char *path)
+{
+	struct loading *l = arg;
+
+	keep(&l->config->folders, path);
 }
 
 static struct conf_mark
@@ -208,6 +226,7 @@ reader_of(struct loading *l, struct file_reader *r)
 	*r = (struct file_reader){
 		.arg = l,
 		.opened = opened,
+		.folder = folder,
 		.section = begin_section,
 		.option = take_option,
 		.error = fail,

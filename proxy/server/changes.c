@@ -1,6 +1,3 @@
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/log.h"
 #include "server/changes.h"
 
@@ -18,19 +15,6 @@ follow_all(struct filewatch *w, const struct conf_strings *list, bool folders)
 			filewatch_file(w, list->items[i]);
 }
 
-/* The folder of an included file: another may come, or it may go. */
-static void
-follow_folder_of(struct filewatch *w, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *folder;
-
-	if (slash == NULL || (folder = strndup(path, (size_t)(slash - path))) == NULL)
-		return;
-	filewatch_folder(w, folder);
-	free(folder);
-}
-
 static void
 follow_service(struct filewatch *w, const struct conf_service *s)
 {
@@ -44,7 +28,7 @@ follow_service(struct filewatch *w, const struct conf_service *s)
 }
 
 void
-changes_follow(struct changes *c, const struct config *conf)
+changes_follow(struct changes *c, const struct config *conf, bool keep)
 {
 	bool wanted = conf->reload_on_change && conf->files.n > 0 && !conf->inetd;
 	struct errmsg e;
@@ -57,10 +41,9 @@ changes_follow(struct changes *c, const struct config *conf)
 		log_line(LOG_WARNING, "main", "%s; send SIGHUP when they have changed", e.text);
 		return;
 	}
-	filewatch_begin(c->files);
+	filewatch_begin(c->files, keep);
 	follow_all(c->files, &conf->files, false);
-	for (size_t i = 1; i < conf->files.n; i++)
-		follow_folder_of(c->files, conf->files.items[i]);
+	follow_all(c->files, &conf->folders, true);
 	for (size_t i = 0; i < conf->nservices; i++)
 		follow_service(c->files, &conf->services[i]);
 	filewatch_end(c->files);

@@ -33,7 +33,7 @@ struct spots {
 struct filewatch {
 	int fd;
 	struct spots now, next;
-	bool warned;
+	bool keep, warned;
 };
 
 /* A path being followed: a folder without links, and what is to come. */
@@ -96,12 +96,27 @@ has_folder(const struct spots *s, int folder)
 	return false;
 }
 
+static bool
+has(const struct spots *s, int folder, const char *name)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const char *other = s->items[i].name;
+
+		if (s->items[i].folder == folder && (name == NULL || other == NULL ?
+		    name == other : strcmp(name, other) == 0))
+			return true;
+	}
+	return false;
+}
+
 static int
 add(struct spots *s, int folder, const char *name)
 {
 	struct spot *items;
 	char *copy = NULL;
 
+	if (has(s, folder, name))
+		return 0;
 	if (name != NULL && (copy = strdup(name)) == NULL)
 		return -1;
 	if ((items = reallocarray(s->items, s->n + 1, sizeof(*items))) == NULL) {
@@ -119,7 +134,7 @@ note(struct filewatch *w, const char *folder, const char *name)
 {
 	int wd = inotify_add_watch(w->fd, folder, MASK);
 
-	if ((wd != -1 && add(&w->next, wd, name) != -1) || w->warned)
+	if ((wd != -1 && add(&w->next, wd, name) != -1) || w->warned || w->keep)
 		return;
 	w->warned = true;
 	log_line(LOG_WARNING, "main", "changes in %s will not be noticed: %s; send SIGHUP "
@@ -191,8 +206,9 @@ follow(struct filewatch *w, const char *path, struct walk *k)
 }
 
 void
-filewatch_begin(struct filewatch *w)
+filewatch_begin(struct filewatch *w, bool keep)
 {
+	w->keep = keep;
 	spots_free(&w->next);
 }
 
@@ -216,12 +232,31 @@ filewatch_folder(struct filewatch *w, const char *path)
 void
 filewatch_end(struct filewatch *w)
 {
-	for (size_t i = 0; i < w->now.n; i++)
-		if (!has_folder(&w->next, w->now.items[i].folder))
-			inotify_rm_watch(w->fd, w->now.items[i].folder);
+	for (size_t i = 0; i < w->now.n; i++) {
+		const struct spot *s = &w->now.items[i];
+
+		if (w->keep)
+			add(&w->next, s->folder, s->name);
+		else if (!has_folder(&w->next, s->folder))
+			inotify_rm_watch(w->fd, s->folder);
+	}
 	spots_free(&w->now);
 	w->now = w->next;
 	w->next = (struct spots){ 0 };
+}
+
+/* The folder is gone for good. */
+static void
+forget(struct spots *s, int folder)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (s->items[i].folder == folder)
+			free(s->items[i].name);
+		else
+			s->items[n++] = s->items[i];
+	s->n = n;
 }
 
 static bool
@@ -250,6 +285,8 @@ filewatch_changed(struct filewatch *w)
 		for (char *p = buf; p < buf + n; p += sizeof(*ev) + ev->len) {
 			ev = (const struct inotify_event *)p;
 			changed = concerns(w, ev) || changed;
+			if (ev->mask & IN_IGNORED)
+				forget(&w->now, ev->wd);
 		}
 	return changed;
 }

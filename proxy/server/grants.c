@@ -1,11 +1,22 @@
+#include <errno.h>
+#include <string.h>
+
+#include "base/file.h"
 #include "server/grants.h"
+#include "server/life.h"
 #include "server/privileges.h"
+
+#include "grants_priv.h"
 
 /* What the helper knows, in its own copy of our memory. */
 static struct {
 	struct config *conf;
+	const struct loader *loader;
 	struct privileges less; /* what a program is left with */
 } grants;
+
+/* Whom main asks; NULL: the kernel. */
+static struct helper *asked;
 
 static bool
 has_programs(const struct config *c)
@@ -16,6 +27,8 @@ has_programs(const struct config *c)
 	return false;
 }
 
+/* In the helper */
+
 /* In the child that becomes a program. */
 static int
 drop(void *arg, struct errmsg *e)
@@ -24,27 +37,142 @@ drop(void *arg, struct errmsg *e)
 	return privileges_drop(&grants.less, e);
 }
 
+static bool
+may_open(void *arg, const char *path)
+{
+	(void)arg;
+	return grants_file(grants.conf, path);
+}
+
+static bool
+may_list(void *arg, const char *path)
+{
+	(void)arg;
+	return grants_folder(grants.conf, path);
+}
+
+static const struct sock_setup *
+may_listen(void *arg, const struct addr *a)
+{
+	static struct sock_setup setup;
+
+	(void)arg;
+	return grants_place(grants.conf, a, &setup) ? &setup : NULL;
+}
+
+static int
+renew(void *arg, struct errmsg *e)
+{
+	struct config *c = grants.loader->load(grants.loader->arg, e);
+
+	(void)arg;
+	if (c == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	config_free(grants.conf);
+	grants.conf = c;
+	return 0;
+}
+
+/* In main */
+
 int
-grants_start(struct config *c, struct helper **helper, struct errmsg *e)
+grants_start(struct config *c, const struct loader *loader, struct helper **helper,
+    struct errmsg *e)
 {
 	struct helper_policy policy = {
 		.owner = (uid_t)-1,
 		/* Where our stderr is the log's, it is not the peer's. */
 		.stderr_is_peer = c->foreground != FOREGROUND_YES,
 	};
+	bool less;
 
 	*helper = NULL;
-	if (!has_programs(c))
-		return 0;
 	if (privileges_find(&grants.less, c, e) == -1)
 		return -1;
+	less = privileges_change(&grants.less);
+	if (!less && !has_programs(c)) {
+		privileges_free(&grants.less);
+		return 0;
+	}
 	grants.conf = c;
+	grants.loader = loader;
 	grants.less.transparent = false;
-	if (privileges_change(&grants.less)) {
+	if (less) {
 		policy.drop = drop;
 		policy.owner = grants.less.user ? grants.less.uid : (uid_t)-1;
+		policy.may_open = may_open;
+		policy.may_list = may_list;
+		policy.may_listen = may_listen;
+		policy.renew = renew;
 	}
 	*helper = helper_start(&policy, e);
 	privileges_free(&grants.less);
 	return *helper != NULL ? 0 : -1;
+}
+
+static int
+ask_open(void *arg, const char *path)
+{
+	return helper_open(arg, path);
+}
+
+static int
+ask_names(void *arg, const char *path, char ***names, size_t *n)
+{
+	return helper_names(arg, path, names, n);
+}
+
+void
+grants_settle(struct helper *helper)
+{
+	static struct file_source source = { .open = ask_open, .names = ask_names };
+
+	if (helper == NULL || !life_settled())
+		return;
+	asked = source.arg = helper;
+	file_ask(&source);
+}
+
+int
+grants_renew(struct errmsg *e)
+{
+	return asked != NULL ? helper_renew(asked, e) : 0;
+}
+
+/* Every address of the machine: both families, or what it has of them. */
+static int
+ask_everywhere(const char *port, struct addr *bound, struct errmsg *e)
+{
+	struct addr a;
+	int fd = -1;
+
+	for (int family = 0; family < 2 && fd == -1; family++) {
+		if (grants_everywhere(family == 0, port, &a, e) == -1)
+			continue;
+		fd = helper_listen(asked, &a, bound, e);
+		if (fd == -1 && errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
+			break;
+	}
+	return fd;
+}
+
+int
+grants_listen(const struct addr *a, const char *port, const struct sock_setup *how,
+    struct addr *bound, struct errmsg *e)
+{
+	if (asked != NULL)
+		return a != NULL ? helper_listen(asked, a, bound, e) :
+		    ask_everywhere(port, bound, e);
+	return a != NULL ? sock_listen(a, how, bound, e) :
+	    sock_listen_any(port, how, bound, e);
+}
+
+void
+grants_end(struct helper *helper)
+{
+	file_ask(NULL);
+	asked = NULL;
+	helper_stop(helper);
 }

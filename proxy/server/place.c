@@ -8,7 +8,9 @@
 
 #include "base/log.h"
 #include "net/sock.h"
+#include "server/grants.h"
 #include "server/heritage.h"
+#include "server/life.h"
 #include "server/privileges.h"
 #include "server/systemd.h"
 
@@ -33,7 +35,8 @@ has_file(const struct place *p)
 bool
 place_stands(const struct place *p)
 {
-	return !is_unix(p) || p->managed || has_file(p);
+	/* Behind a changed root there is no telling. */
+	return !is_unix(p) || p->managed || life_settled() || has_file(p);
 }
 
 void
@@ -83,8 +86,7 @@ open_anew(struct place *p, const struct addr *addr, const char *port, struct err
 	struct sock_setup how = p->service->setup;
 
 	how.overlaps = p->overlaps;
-	p->fd = addr == NULL ? sock_listen_any(port, &how, &p->addr, e) :
-	    sock_listen(addr, &how, &p->addr, e);
+	p->fd = grants_listen(addr, port, &how, &p->addr, e);
 	if (p->fd == -1)
 		return -1;
 	remember_file(p);

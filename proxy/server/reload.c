@@ -2,6 +2,8 @@
 
 #include "base/log.h"
 #include "net/stdio.h"
+#include "server/grants.h"
+#include "server/life.h"
 #include "server/limits.h"
 #include "server/logging.h"
 #include "server/server_priv.h"
@@ -78,14 +80,30 @@ forget_acceptors(struct server *s)
 		acceptor_forget(s->pool->accept[i].acceptor);
 }
 
+/* The helper must know first what it is to open; but who can say best what is wrong with the file
+ * is the loader. */
+static struct config *
+load(struct server *s, struct errmsg *e)
+{
+	struct config *conf;
+	struct errmsg why;
+	int rc = grants_renew(&why);
+
+	if ((conf = s->loader->load(s->loader->arg, e)) == NULL || rc == 0)
+		return conf;
+	config_free(conf);
+	errmsg_set(e, "the helper process did not take the configuration: %s", why.text);
+	return NULL;
+}
+
 static int
 build(struct server *s, struct next *next, struct errmsg *e)
 {
-	if ((next->conf = s->loader->load(s->loader->arg, e)) == NULL)
+	if ((next->conf = load(s, e)) == NULL)
 		goto err0;
 	/* Behind a changed root our paths lead elsewhere; what is watched stays. */
 	if (s->first->chroot == NULL)
-		changes_follow(&s->changes, next->conf);
+		changes_follow(&s->changes, next->conf, life_settled());
 	if (limits_max_tunnels(next->conf, &next->max_tunnels, e) == -1 ||
 	    services_open(&next->services, &s->services, next->conf, e) == -1)
 		goto err1;

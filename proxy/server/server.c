@@ -88,8 +88,8 @@ start(struct server *s, struct errmsg *e)
 	struct listeners none = { 0 };
 	unsigned max;
 
-	changes_follow(&s->changes, s->conf);
-	if (grants_start(s->conf, &s->helper, e) == -1 ||
+	changes_follow(&s->changes, s->conf, false);
+	if (grants_start(s->conf, s->loader, &s->helper, e) == -1 ||
 	    limits_max_tunnels(s->conf, &max, e) == -1 ||
 	    services_open(&s->services, &no_services, s->conf, e) == -1)
 		return -1;
@@ -102,6 +102,7 @@ start(struct server *s, struct errmsg *e)
 	    make_lanes(s, max, e) == -1 || adopt_stdio(s, e) == -1 ||
 	    life_settle(s->conf, e) == -1)
 		return -1;
+	grants_settle(s->helper);
 	if (log_start() == -1)
 		return errmsg_set(e, "cannot start a thread: %s", strerror(errno));
 	starters = starters_prepare(&s->starters, s->pool, s->services.items, s->services.n, e);
@@ -319,7 +320,7 @@ destroy(struct server *s)
 	starters_free(&s->starters);
 	pool_free(s->pool);
 	changes_close(&s->changes);
-	helper_stop(s->helper);
+	grants_end(s->helper);
 	listeners_close(&s->listeners);
 	services_close(&s->services);
 	config_free(s->conf);

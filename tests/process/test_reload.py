@@ -12,7 +12,7 @@ import time
 
 import certs
 from harness import (BOUND, PATIENCE, SANITIZER, SLUSS, Case, Sluss, TlsWire, connect, echo, main,
-                     need, recv_exactly, run, wait_for)
+                     need, recv_exactly, run, skip, wait_for)
 
 DONE = r"LOG5\[main\]: Configuration reloaded"
 FAILED = r"LOG3\[main\]: Reload failed, the old configuration stays: "
@@ -222,7 +222,7 @@ class Configured(Reload):
     def ports(self, program):
         """Where each service was bound last."""
         return {m.group(1): int(m.group(3).rsplit(":", 1)[1])
-                for m in map(BOUND.search, list(program.lines)) if m}
+                for m in map(BOUND.search, list(program.lines)) if m and "unix" not in m.group(3)}
 
     def anyone(self):
         ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -536,6 +536,91 @@ class Changes(Configured):
         self.assert_reloaded(sluss)
         time.sleep(1)
         self.assertEqual(len(outcomes(sluss)), before + 1)
+
+
+class Privileges(Configured):
+    """After chroot and setuid: the helper process opens what the configuration names."""
+
+    USER = 65534
+
+    def setUp(self):
+        super().setUp()
+        if os.geteuid() != 0:
+            skip("only root can give up privileges")
+        os.mkdir(self.path("jail"))
+        os.mkdir(self.path("more.d"))
+
+    def write(self, *sections, head=()):
+        super().write(*sections, head=["chroot = " + self.path("jail"), "setuid = %d" % self.USER,
+                                       "setgid = %d" % self.USER] + list(head))
+
+    def helper(self, sluss):
+        with open("/proc/%d/task/%d/children" % (sluss.pid, sluss.pid)) as f:
+            return int(f.read())
+
+    def test_reload(self):
+        """Files that nobody else may read, addresses, folders, and what is wrong with them."""
+        sluss = self.serve(self.section("a", "127.0.0.1:0"), ["include = " + self.path("more.d")])
+        port = self.ports(sluss)["a"]
+        self.assertEqual(os.readlink("/proc/%d/root" % sluss.pid), self.path("jail"))
+        self.assertEqual(sluss.status_kib("Uid"), self.USER)
+        base = self.baseline(sluss)
+        path = self.path("socket")
+        with open(self.path("more.d/1"), "w") as f:
+            f.write("\n".join(self.section("c", "127.0.0.1:0")))
+        for _ in range(3):
+            self.write(self.section("a", "127.0.0.1:0", cert="two"),
+                       self.section("b", path, cert="two"),
+                       ["include = " + self.path("more.d")])
+            self.assert_reloaded(sluss)
+            self.assertEqual(self.ports(sluss)["a"], port)
+            self.assertEqual(self.visit(port), self.der("two"))
+            self.visit(self.ports(sluss)["c"])
+            with socket.socket(socket.AF_UNIX) as c:
+                c.connect(path)
+                with self.anyone().wrap_socket(c) as tls:
+                    self.assertEqual(tls.getpeercert(True), self.der("two"))
+            self.write(self.section("a", "127.0.0.1:0") + ["connct = 1"])
+            self.assert_fails(sluss, "Configuration failed")
+            sluss.wait_log("connct")
+            self.write(self.section("a", "127.0.0.1:0", cert="nothing"))
+            self.assert_fails(sluss, ".*nothing.pem")
+        self.write(self.section("a", "127.0.0.1:0"))
+        self.assert_reloaded(sluss)
+        self.assertEqual(self.visit(port), self.der("one"))
+        self.back_to(sluss, base)
+
+    def test_everywhere_and_low_ports(self):
+        sluss = self.serve(self.section("a", "127.0.0.1:0"))
+        low = next(p for p in range(1023, 600, -1) if self.refused(p))
+        self.write(self.section("a", "127.0.0.1:0"), self.section("b", str(low)))
+        self.assert_reloaded(sluss)
+        self.visit(low)
+
+    def test_changes(self):
+        live = self.place(self.path("one.pem"), "live.pem")
+        section = self.section("a", "127.0.0.1:0")
+        section[3] = "cert = " + live
+        sluss = self.serve(section, head=["reloadOnChange = yes"])
+        port = self.ports(sluss)["a"]
+        for name in ("two", "one", "two"):
+            self.place(self.path(name + ".pem"), "live.pem")
+            wait_for(lambda: self.visit(port) == self.der(name), "certificate " + name)
+
+    def test_helper_dies(self):
+        sluss = self.serve(self.section("a", "127.0.0.1:0"))
+        port = self.ports(sluss)["a"]
+        helper = self.helper(sluss)
+        os.kill(helper, signal.SIGKILL)
+        for _ in range(2):
+            self.assert_fails(sluss, "")
+            self.assertEqual(self.visit(port), self.der("one"))
+
+    def test_ends_with_its_helper(self):
+        sluss = self.serve(self.section("a", "127.0.0.1:0"))
+        helper = self.helper(sluss)
+        self.assertEqual(sluss.stop(), 0)
+        wait_for(lambda: not os.path.exists("/proc/%d" % helper), "the helper's end")
 
 
 class Knock(threading.Thread):

@@ -59,7 +59,8 @@ error(void *arg, const struct file_place *at, const char *why)
 	    why);
 }
 
-static const struct file_reader reader = { transcript, opened, section, option, error };
+static const struct file_reader reader = { transcript, opened, section, option, error,
+	NULL };
 
 static void
 setup(void)

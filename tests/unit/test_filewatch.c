@@ -66,7 +66,7 @@ end(void)
 static void
 watch_file(const char *path)
 {
-	filewatch_begin(w);
+	filewatch_begin(w, false);
 	filewatch_file(w, path);
 	filewatch_end(w);
 }
@@ -74,7 +74,7 @@ watch_file(const char *path)
 static void
 watch_folder(const char *path)
 {
-	filewatch_begin(w);
+	filewatch_begin(w, false);
 	filewatch_folder(w, path);
 	filewatch_end(w);
 }
@@ -187,7 +187,7 @@ START_TEST(test_forgotten)
 	put("a", "1");
 	ck_assert_int_eq(mkdir(in("d"), 0700), 0);
 	put("d/b", "1");
-	filewatch_begin(w);
+	filewatch_begin(w, false);
 	filewatch_file(w, in("a"));
 	filewatch_file(w, in("d/b"));
 	filewatch_end(w);
@@ -197,6 +197,31 @@ START_TEST(test_forgotten)
 	put("d/b", "3");
 	ck_assert(!filewatch_changed(w));
 	put("a", "2");
+	assert_changed();
+}
+END_TEST
+
+/* What may not be looked at any more is watched on. */
+START_TEST(test_kept)
+{
+	put("a", "1");
+	ck_assert_int_eq(mkdir(in("d"), 0700), 0);
+	put("d/b", "1");
+	watch_file(in("d/b"));
+	for (int i = 0; i < 3; i++) {
+		filewatch_begin(w, true);
+		filewatch_file(w, in("a"));
+		filewatch_end(w);
+		put("d/b", "2");
+		assert_changed();
+		put("a", "2");
+		assert_changed();
+	}
+	ck_assert_int_eq(unlink(in("d/b")), 0);
+	ck_assert_int_eq(rmdir(in("d")), 0);
+	assert_changed();
+	watch_file(in("a"));
+	put("a", "3");
 	assert_changed();
 }
 END_TEST
@@ -211,7 +236,7 @@ START_TEST(test_odd_paths)
 	longest[3 * PATH_MAX - 1] = '\0';
 	memset(name, 'a', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
-	filewatch_begin(w);
+	filewatch_begin(w, false);
 	filewatch_file(w, longest);
 	filewatch_file(w, name);
 	filewatch_file(w, "");
@@ -250,7 +275,7 @@ START_TEST(test_rest)
 	uint64_t now = 1000, begun;
 	const char *names[] = { "conf", "cert", "ca" };
 
-	changes_follow(&c, conf);
+	changes_follow(&c, conf, false);
 	ck_assert_int_ne(changes_fd(&c), -1);
 	for (size_t i = 0; i < 3; i++) {
 		changes_look(&c, now);
@@ -283,16 +308,16 @@ START_TEST(test_unwanted)
 	struct config *yes = config_of("yes"), *no = config_of("no");
 	struct changes c = { 0 };
 
-	changes_follow(&c, no);
+	changes_follow(&c, no, false);
 	ck_assert_int_eq(changes_fd(&c), -1);
 	changes_look(&c, 1);
 	ck_assert_int_eq(changes_wait(&c, 1), -1);
 	changes_take(&c);
-	changes_follow(&c, yes);
+	changes_follow(&c, yes, false);
 	put("cert", "1");
 	changes_look(&c, 2);
 	ck_assert_int_ne(changes_wait(&c, 2), -1);
-	changes_follow(&c, no);
+	changes_follow(&c, no, false);
 	ck_assert_int_eq(changes_wait(&c, 2), -1);
 	ck_assert_int_eq(changes_fd(&c), -1);
 	config_free(yes);
@@ -315,6 +340,7 @@ main(void)
 	tcase_add_test(tc, test_loop_of_links);
 	tcase_add_test(tc, test_folder);
 	tcase_add_test(tc, test_forgotten);
+	tcase_add_test(tc, test_kept);
 	tcase_add_test(tc, test_odd_paths);
 	tcase_add_test(tc, test_rest);
 	tcase_add_test(tc, test_unwanted);
