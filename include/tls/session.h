@@ -48,6 +48,10 @@ size_t tls_out_room(size_t n);
 struct tls_session *tls_session_new(struct tls_context *, const char *name,
     const char *const *names, size_t nnames, struct errmsg *);
 
+/* The lists of revoked certificates that the peer is judged by, which must live until the handshake is
+ * done; NULL, as at first: none. */
+void tls_session_revocation(struct tls_session *, struct crl_set *);
+
 /* Frees it without a word to the peer.  NULL is fine. */
 void tls_session_free(struct tls_session *);
 

@@ -31,7 +31,10 @@ struct trust;
 	X(TRUST_WRONG_USE, "certificate is not meant for this use")            \
 	X(TRUST_WEAK, "key or signature is too weak")                          \
 	X(TRUST_BAD_CHAIN, "certificate chain breaks a rule")                  \
-	X(TRUST_WRONG_NAME, "certificate names another host")
+	X(TRUST_WRONG_NAME, "certificate names another host")                  \
+	X(TRUST_REVOKED, "certificate is revoked")                             \
+	X(TRUST_CRL_EXPIRED, "list of revoked certificates is out of date")    \
+	X(TRUST_CRL_MISSING, "no list of revoked certificates")
 
 enum trust_verdict {
 #define TRUST_ENUM(name, text) name,
@@ -101,6 +104,14 @@ bool trust_has_cas(const struct trust *);
 enum trust_verdict trust_judge(const struct trust *, const struct der *chain,
     size_t nchain, bool peer_is_server, const char *const *names, size_t nnames,
     time_t now, struct errmsg *why);
+
+/* The same, and (where CRLs are configured: not NULL) neither the peer's certificate nor, if the
+ * set says so, a CA on the path may be revoked (tls/crl.h).  What the trust names exactly
+ * needs no CRL. */
+struct crl_set;
+enum trust_verdict trust_judge_with(const struct trust *, struct crl_set *,
+    const struct der *chain, size_t nchain, bool peer_is_server, const char *const *names,
+    size_t nnames, time_t now, struct errmsg *why);
 
 /*
  * Whether a certificate names a host.  An IP address in the pattern is compared with

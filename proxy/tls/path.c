@@ -1,5 +1,6 @@
 #include <assert.h>
 
+#include "tls/crl_priv.h"
 #include "tls/path_priv.h"
 #include "tls/pubkey_priv.h"
 
@@ -21,7 +22,8 @@ enum rank {
 	RANK_MISSING, /* + how many certificates it has */
 	RANK_SIGNATURE = RANK_MISSING + PATH_DEPTH + 2,
 	RANK_LINK,
-	RANK_RULE
+	RANK_RULE,
+	RANK_REVOKED
 };
 
 struct walk {
@@ -117,8 +119,13 @@ path_holds(struct walk *w)
 	if (!links_hold(w))
 		return false;
 	v = rules_path(w->path, w->n, w->s->occasion, &why);
-	if (v != TRUST_OK)
+	if (v != TRUST_OK) {
 		keep(w, RANK_RULE, v, &why);
+		return false;
+	}
+	v = crl_judge_path(w->s->occasion->crls, w->path, w->n, w->s->occasion->now, &why);
+	if (v != TRUST_OK)
+		keep(w, RANK_REVOKED, v, &why);
 	return v == TRUST_OK;
 }
 

@@ -14,6 +14,7 @@ struct occasion {
 	bool peer_is_server;
 	int64_t now;
 	unsigned level; /* least key sizes: see cert_level() */
+	struct crl_set *crls; /* who is revoked; NULL: nobody asks */
 };
 
 /* Judges the peer's own certificate by itself. */

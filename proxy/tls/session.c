@@ -95,8 +95,8 @@ judge(struct tls_session *s, const WOLFSSL_X509_STORE_CTX *store)
 	else if (s->context->insecure)
 		s->verdict = TRUST_OK;
 	else
-		s->verdict = trust_judge(s->context->trust, chain, n, !s->context->server,
-		    s->names, s->nnames, time(NULL), &why);
+		s->verdict = trust_judge_with(s->context->trust, s->crls, chain, n,
+		    !s->context->server, s->names, s->nnames, time(NULL), &why);
 	if (s->verdict != TRUST_OK && s->why == NULL && (s->why = malloc(sizeof(why))) != NULL)
 		*s->why = why;
 }
@@ -208,6 +208,12 @@ err0:
 }
 
 void
+tls_session_revocation(struct tls_session *s, struct crl_set *crls)
+{
+	s->crls = crls;
+}
+
+void
 tls_session_free(struct tls_session *s)
 {
 	if (s == NULL)
@@ -283,6 +289,7 @@ tls_session_handshake(struct tls_session *s, struct tls_io *io)
 	s->error = 0;
 	s->names = NULL;
 	s->nnames = 0;
+	s->crls = NULL;
 	return IO_OK;
 }
 

@@ -15,6 +15,7 @@ struct tls_session {
 	struct cert_info *peer;
 	const char *const *names;
 	size_t nnames;
+	struct crl_set *crls; /* likewise during the handshake */
 	struct errmsg *why; /* why the peer was refused, once it was */
 	enum trust_verdict verdict;
 	bool judged;

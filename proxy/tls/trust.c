@@ -85,6 +85,18 @@ judge_pin(const struct trust *t, const struct x509 *leaf, struct errmsg *why)
 	return TRUST_NOT_PINNED;
 }
 
+/* What the CA file names exactly needs no issuer.  But one that has revoked it is heeded. */
+static enum trust_verdict
+judge_exact(const struct path_search *s, struct errmsg *why)
+{
+	struct errmsg e;
+
+	if (path_find(s, &e) != TRUST_REVOKED)
+		return TRUST_OK;
+	*why = e;
+	return TRUST_REVOKED;
+}
+
 /* The CA file must have the certificate itself, or a CA at the end of a path from it. */
 static enum trust_verdict
 judge_origin(const struct trust *t, const struct x509 *leaf, const struct der *chain,
@@ -96,9 +108,10 @@ judge_origin(const struct trust *t, const struct x509 *leaf, const struct der *c
 		.anchors = t->anchors,
 		.nanchors = t->nanchors,
 		.occasion = o };
+	bool exact = trust_has_anchor(t, leaf) && (!t->chain || x509_self_issued(leaf));
 	size_t i;
 
-	if (trust_has_anchor(t, leaf) && (!t->chain || x509_self_issued(leaf)))
+	if (exact && (o->crls == NULL || x509_self_issued(leaf)))
 		return TRUST_OK;
 	presented[0] = *leaf;
 	/* What cannot be read among the others is as if it had not been sent. */
@@ -106,7 +119,7 @@ judge_origin(const struct trust *t, const struct x509 *leaf, const struct der *c
 		if (x509_parse(&presented[s.npresented], chain[i].data, chain[i].len) ==
 		    NULL)
 			s.npresented++;
-	return path_find(&s, why);
+	return exact ? judge_exact(&s, why) : path_find(&s, why);
 }
 
 static enum trust_verdict
@@ -134,7 +147,16 @@ trust_judge(const struct trust *t, const struct der *chain, size_t nchain,
     bool peer_is_server, const char *const *names, size_t nnames, time_t now,
     struct errmsg *why)
 {
-	const struct occasion o = { peer_is_server, now, t->level };
+	return trust_judge_with(
+	    t, NULL, chain, nchain, peer_is_server, names, nnames, now, why);
+}
+
+enum trust_verdict
+trust_judge_with(const struct trust *t, struct crl_set *crls, const struct der *chain,
+    size_t nchain, bool peer_is_server, const char *const *names, size_t nnames,
+    time_t now, struct errmsg *why)
+{
+	const struct occasion o = { peer_is_server, now, t->level, crls };
 	enum trust_verdict v;
 	struct x509 leaf;
 	const char *wrong;

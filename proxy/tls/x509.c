@@ -234,12 +234,12 @@ skip_unique_ids(struct x509 *c, struct span *tbs)
 static const char *
 read_tbs(struct x509 *c, struct span tbs)
 {
-	struct span serial, inner;
+	struct span inner;
 	const char *wrong;
 
 	if ((wrong = read_version(c, &tbs)) != NULL)
 		return wrong;
-	if (!asn1_take(&tbs, TAG_INTEGER, &serial) || serial.n == 0)
+	if (!asn1_take(&tbs, TAG_INTEGER, &c->serial) || c->serial.n == 0)
 		return "its serial number cannot be read";
 	if (!asn1_take(&tbs, TAG_SEQUENCE, &inner) || !span_equal(inner, c->sig_alg))
 		return "it names two signature algorithms";

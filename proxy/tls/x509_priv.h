@@ -16,6 +16,7 @@
 struct x509 {
 	struct span der;    /* all of it; the spans below point into it */
 	struct span tbs;    /* the part that is signed */
+	struct span serial; /* an INTEGER's bytes */
 	struct span issuer; /* Names, without tag and length */
 	struct span subject;
 	struct span key_alg; /* AlgorithmIdentifier, without tag and length */
@@ -44,6 +45,7 @@ struct x509 {
 /* Bits of key_usage: the first bit of the BIT STRING is the highest. */
 #define KU_DIGITAL_SIGNATURE 0x80u
 #define KU_KEY_CERT_SIGN 0x04u
+#define KU_CRL_SIGN 0x02u
 
 /* Reads a certificate, of which the bytes must outlive the struct.  Returns NULL, or
  * what is wrong with it, in words that can follow "the certificate is malformed: ". */
