@@ -70,6 +70,12 @@ enum conf_authentication { AUTH_BASIC, AUTH_PLAIN, AUTH_LOGIN };
 /* The order in which targets are tried. */
 enum conf_failover { FAILOVER_PRIO, FAILOVER_RR };
 
+/* What becomes of a peer about whom no list of revoked certificates in date tells. */
+enum conf_crl_policy { CRL_STRICT, CRL_SOFT };
+
+/* What becomes of a tunnel when the peer's certificate expires. */
+enum conf_expired { EXPIRED_END, EXPIRED_KEEP };
+
 /* Bits: whose address the far side of an endpoint sees, where the peer wanted to go. */
 enum conf_transparent {
 	TRANSPARENT_NONE = 0,
@@ -127,6 +133,10 @@ struct conf_service {
 	struct conf_strings cafile;
 	struct conf_strings capath;   /* folders of CA certificates */
 	struct conf_strings checkhost, checkip, checkemail;
+	struct conf_strings crlfile, crlpath; /* lists of revoked certificates */
+	bool crl_check_chain;         /* of the CAs on the path, too */
+	enum conf_crl_policy crl_policy;
+	enum conf_expired expired_peers;
 	bool insecure;
 	bool verify_chain;            /* stunnel's: a path to a CA in cafile/capath */
 	bool verify_peer;             /* stunnel's: the very certificate in cafile/capath */

@@ -9,6 +9,7 @@
 #include "conf/config.h"
 #include "net/sock.h"
 #include "tls/context.h"
+#include "tls/crl.h"
 
 /*
  * One section of the configuration at run time.  Immutable once made but for
@@ -19,6 +20,7 @@ struct service {
 	struct config *config;           /* a reference, for what conf and names point into */
 	const struct conf_service *conf;
 	struct tls_context *tls;
+	struct crl_set *crls;            /* who is revoked; NULL: nobody asks */
 	const char **names;              /* checkHost, checkIP, checkEmail, or none */
 	size_t nnames;
 	struct addr_list sources;        /* what local means */

@@ -132,6 +132,29 @@ check_redirect(struct judge *j)
 		    "verifyChain = yes or verifyPeer = yes, with CAfile");
 }
 
+/* Only a CA's signature makes a list of revoked certificates. */
+static void
+check_revocation(struct judge *j)
+{
+	const struct conf_service *s = j->service;
+	const char *option = s->crlfile.n > 0 ? "CRLfile" : "CRLpath";
+
+	if (s->crlfile.n == 0 && s->crlpath.n == 0) {
+		if (s->crl_check_chain)
+			judge_option(j, LOG_ERR, "CRLcheckChain", "CRLfile and CRLpath are both "
+			    "missing: give the lists of revoked certificates");
+		else if (s->crl_policy != CRL_STRICT)
+			judge_option(j, LOG_WARNING, "crlPolicy", "it changes nothing without "
+			    "CRLfile or CRLpath");
+	} else if (s->insecure || !judge_verifies(s)) {
+		judge_option(j, LOG_ERR, option, "nobody's certificate is verified: add "
+		    "verifyChain = yes, with CAfile");
+	} else if (s->cafile.n == 0 && s->capath.n == 0) {
+		judge_option(j, LOG_ERR, option, "no CA is there that could have signed it: add "
+		    "CAfile; what peer names is revoked by taking it out of its file");
+	}
+}
+
 /* Several names on one port come with a later version. */
 static void
 check_sni(struct judge *j)
@@ -152,5 +175,6 @@ check_identity(struct judge *j)
 		check_names(j);
 	}
 	check_redirect(j);
+	check_revocation(j);
 	check_sni(j);
 }

@@ -236,6 +236,7 @@ check_insecure(const struct conf_service *s, struct errmsg *why)
 	} others[] = { { "--peer", s->peer.n }, { "--cafile", s->cafile.n },
 		{ "--capath", s->capath.n }, { "--checkhost", s->checkhost.n },
 		{ "--checkip", s->checkip.n }, { "--checkemail", s->checkemail.n },
+		{ "--crlfile", s->crlfile.n }, { "--crlpath", s->crlpath.n },
 		{ "--redirect", s->redirect.n } };
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
@@ -293,6 +294,20 @@ check_names(const struct conf_service *s, struct errmsg *why)
 	return 0;
 }
 
+/* Only a CA's signature makes a list of revoked certificates. */
+static int
+check_revocation(const struct conf_service *s, struct errmsg *why)
+{
+	if (s->crlfile.n > 0 || s->crlpath.n > 0)
+		return has_cas(s) ? 0 : errmsg_set(why, "--crlfile and --crlpath need the CA that "
+		    "signed the lists: add --cafile ca.crt; what --peer names is revoked by "
+		    "taking it out of its file");
+	if (s->crl_check_chain || s->crl_policy != CRL_STRICT)
+		return errmsg_set(why, "--crlcheckchain and --crlpolicy do nothing by themselves: "
+		    "add --crlfile FILE or --crlpath FOLDER");
+	return 0;
+}
+
 static int
 check_sni(const struct conf_service *s, struct errmsg *why)
 {
@@ -325,7 +340,8 @@ config_check(const struct config *config, struct errmsg *why)
 {
 	static int (*const checks[])(
 	    const struct conf_service *, struct errmsg *) = { check_missing, check_accept,
-		check_connect, check_cert, check_trust, check_names, check_sni,
+		check_connect, check_cert, check_trust, check_names,
+		check_revocation, check_sni,
 		check_versions, check_protocol };
 	size_t i, j;
 

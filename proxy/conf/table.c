@@ -96,6 +96,24 @@ const struct option option_table[] = {
 	    .commands = OPTION_FOR_SERVER,
 	    .argument = "ADDRESS",
 	    .help = "Where clients go that may not pass, instead of being refused." },
+	{ .name = "CRLfile", .type = OPTION_PATHS, SERVICE(crlfile), BOTH,
+	    .argument = "FILE",
+	    .help = "Lists of revoked certificates (CRLs), signed by the CAs; a peer must then "
+	        "have one of its issuer that is in date and does not name it." },
+	{ .name = "CRLpath", .type = OPTION_PATHS, SERVICE(crlpath), BOTH,
+	    .argument = "FOLDER",
+	    .help = "The same for every file with CRLs in a folder." },
+	{ .name = "CRLcheckChain", .type = OPTION_FLAG, SERVICE(crl_check_chain), BOTH,
+	    .argument = "yes|no", .initial = "no",
+	    .help = "Ask for the CAs between the peer and the CAfile, too, whether they are "
+	        "revoked." },
+	{ .name = "crlPolicy", .type = OPTION_CHOICE, SERVICE(crl_policy), BOTH, OURS,
+	    WORDS("strict", "soft"), .argument = "strict|soft", .initial = "strict",
+	    .help = "What becomes of a peer when the CRL of its issuer is missing or out of "
+	        "date: refused, or let pass with a line in the log." },
+	{ .name = "expiredPeers", .type = OPTION_CHOICE, SERVICE(expired_peers), BOTH, OURS,
+	    WORDS("end", "keep"), .argument = "end|keep", .initial = "end",
+	    .help = "What becomes of an open tunnel when the peer's certificate expires." },
 	{ .name = "securityLevel", .type = OPTION_COUNT, SERVICE(security_level), BOTH,
 	    .argument = "LEVEL", .initial = "2", RANGE(0, 5),
 	    .help = "The least size of keys: up to 2 RSA 2048 and ECDSA P-256, 3 RSA 3072, "
@@ -319,12 +337,6 @@ const struct option option_table[] = {
 
 	/* What 3 of 4 brings. */
 
-	{ .name = "CRLfile", .type = OPTION_PATHS, SERVICE(peer), NOT_YET,
-	    .argument = "FILE", .help = "Revoked certificates." },
-	{ .name = "CRLpath", .type = OPTION_PATHS, SERVICE(peer), NOT_YET,
-	    .argument = "FOLDER", .help = "Revoked certificates." },
-	{ .name = "CRLcheckChain", .type = OPTION_FLAG, SERVICE(delay), NOT_YET,
-	    .argument = "yes|no", .harmless = "no", .help = "Revocation of the whole chain." },
 	{ .name = "OCSP", .type = OPTION_TEXT, SERVICE(sni), NOT_YET,
 	    .argument = "URL", .help = "The responder to ask about the peer." },
 	{ .name = "OCSPaia", .type = OPTION_FLAG, SERVICE(delay), NOT_YET,

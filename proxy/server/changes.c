@@ -25,6 +25,8 @@ follow_service(struct filewatch *w, const struct conf_service *s)
 	follow_all(w, &s->peer, false);
 	follow_all(w, &s->cafile, false);
 	follow_all(w, &s->capath, true);
+	follow_all(w, &s->crlfile, false);
+	follow_all(w, &s->crlpath, true);
 }
 
 void

@@ -282,7 +282,7 @@ late_connect(struct tunnel *t)
 /* The names that the server's certificate must carry one of: what the operator
  * said, else the host that we connect to. */
 static struct tls_session *
-session_for(struct tunnel *t)
+make_session(struct tunnel *t)
 {
 	const struct service *s = t->service;
 	const struct addr_spec *target = target_of(t);
@@ -301,6 +301,16 @@ session_for(struct tunnel *t)
 	}
 	return tls_session_new(s->tls, policy_sni(s->conf, host), names, nnames,
 	    &t->opening->why);
+}
+
+static struct tls_session *
+session_for(struct tunnel *t)
+{
+	struct tls_session *s = make_session(t);
+
+	if (s != NULL)
+		tls_session_revocation(s, t->service->crls);
+	return s;
 }
 
 /* The plain endpoint over this socket becomes a TLS one. */

@@ -167,6 +167,27 @@ policy_make(const struct conf_service *c, struct tls_policy *p, struct errmsg *e
 	return p->trust == NULL ? -1 : 0;
 }
 
+int
+policy_crls(const struct conf_service *c, const struct tls_policy *p, struct crl_set **crls,
+    struct errmsg *e)
+{
+	const struct crl_source from = {
+		.service = c->name,
+		.files = (const char *const *)c->crlfile.items,
+		.nfiles = c->crlfile.n,
+		.folders = (const char *const *)c->crlpath.items,
+		.nfolders = c->crlpath.n,
+		.whole_path = c->crl_check_chain,
+		.soft = c->crl_policy == CRL_SOFT,
+	};
+
+	*crls = NULL;
+	if (from.nfiles == 0 && from.nfolders == 0)
+		return 0;
+	*crls = crl_set_new(&from, p->trust, e);
+	return *crls != NULL ? 0 : -1;
+}
+
 static size_t
 append(const char **names, size_t n, const struct conf_strings *list)
 {

@@ -51,6 +51,8 @@ service_new(struct config *config, const struct conf_service *c, const struct se
 	if (policy_names(c, &s->names, &s->nnames, e) == -1 ||
 	    policy_make(c, &policy, e) == -1)
 		goto err1;
+	if (policy_crls(c, &policy, &s->crls, e) == -1)
+		goto err2;
 	s->tls = tls_context_renew(&policy, old != NULL ? old->tls : NULL, e);
 	if (s->tls == NULL)
 		goto err2;
@@ -63,6 +65,7 @@ service_new(struct config *config, const struct conf_service *c, const struct se
 
 err2:
 	trust_free(policy.trust);
+	crl_set_unref(s->crls);
 err1:
 	free(s->names);
 	addr_list_free(&s->sources);
@@ -84,6 +87,7 @@ service_unref(struct service *s)
 	if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	tls_context_unref(s->tls);
+	crl_set_unref(s->crls);
 	free(s->names);
 	addr_list_free(&s->sources);
 	config_free(s->config);

@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""Revoked certificates: CRLs in files and folders, what is refused when one is missing, out of
+date or not the CA's, new ones while sluss runs, and what becomes of open tunnels."""
+
+import os
+import signal
+import ssl
+import time
+import unittest
+
+from cryptography import x509 as cx509
+from cryptography.hazmat.primitives import hashes
+
+from certs import CheckedCase, PEM, make, now
+from harness import VERSIONS, Sluss, TlsWire, connect, echo, main, run, wait_for
+
+DONE = r"LOG5\[main\]: Configuration reloaded"
+FAILED = r"LOG3\[main\]: Reload failed, the old configuration stays: "
+TLS13 = ssl.TLSVersion.TLSv1_3
+
+CAN_SIGN = (cx509.KeyUsage(True, False, False, False, False, True, True, False, False), True)
+CANNOT = (cx509.KeyUsage(True, False, False, False, False, True, False, False, False), True)
+
+
+def crl(issuer, *revoked, number=1, begins=-1, ends=5, key=None):
+    """A CRL in PEM; dates in days from now."""
+    b = (cx509.CertificateRevocationListBuilder().issuer_name(issuer.cert.subject)
+         .last_update(now(days=begins)).next_update(now(days=ends))
+         .add_extension(cx509.CRLNumber(number), False))
+    for identity in revoked:
+        b = b.add_revoked_certificate(
+            cx509.RevokedCertificateBuilder().serial_number(identity.cert.serial_number)
+            .revocation_date(now(days=-1)).build())
+    return b.sign(key or issuer.key, hashes.SHA256()).public_bytes(PEM)
+
+
+class Revocation(CheckedCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.ca = make("Root", ca=True, more=[CAN_SIGN])
+        cls.mute = make("Mute", ca=True, more=[CANNOT])
+        cls.sub = make("Sub", issuer=cls.ca, ca=True, more=[CAN_SIGN])
+        cls.alice = make("alice", issuer=cls.ca)
+        cls.bob = make("bob", issuer=cls.ca)
+        cls.carol = make("carol", issuer=cls.sub)
+        cls.imposter = make("Root", ca=True)
+
+    def setUp(self):
+        super().setUp()
+        self.target = self.backend(echo)
+        self.put("ca.crt", self.ca.cert_pem())
+
+    def put(self, name, data):
+        """Writes a file by an atomic rename; its path."""
+        with open(self.path(name + ".new"), "wb") as f:
+            f.write(data)
+        os.rename(self.path(name + ".new"), self.path(name))
+        return self.path(name)
+
+    def write(self, *options, reload_on_change="no", more=()):
+        lines = ["foreground = yes", "syslog = no", "debug = info",
+                 "reloadOnChange = " + reload_on_change, "[s]", "accept = 127.0.0.1:0",
+                 "connect = " + self.target.target, "cert = " + self.pem("server"),
+                 "verifyChain = yes", "CAfile = " + self.path("ca.crt")]
+        lines += [o.replace("@", self.dir + "/") for o in options] + list(more)
+        self.put("conf", "\n".join(lines).encode() + b"\n")
+
+    def serve(self, *options, **kw):
+        self.write(*options, **kw)
+        return self.own(Sluss(self.path("conf")))
+
+    def reload(self, sluss, outcome=DONE):
+        count = sluss.log.count("Configuration reloaded") + sluss.log.count("Reload failed")
+        sluss.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: sluss.log.count("Configuration reloaded") +
+                 sluss.log.count("Reload failed") > count, "a reload in\n" + sluss.log)
+        self.assertRegex(sluss.log, outcome)
+
+    def open(self, port, who, version=TLS13):
+        """A tunnel that works."""
+        ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        ctx.check_hostname = False
+        ctx.verify_mode = ssl.CERT_NONE
+        ctx.options &= ~(1 << 7)
+        ctx.minimum_version = ctx.maximum_version = version
+        ctx.load_cert_chain(who.write(self.dir, who.cert.subject.rfc4514_string())[0])
+        wire = TlsWire(self.own(connect(port)), ctx).handshake()
+        self.talk(wire)
+        return wire
+
+    def talk(self, wire):
+        wire.write(b"hello")
+        self.assertEqual(wire.read_exactly(5), b"hello")
+
+    def assert_open(self, sluss, who, version=TLS13):
+        self.open(sluss.port, who, version).close()
+
+    def assert_refused(self, sluss, who, why, version=TLS13):
+        before = self.target.count
+        lines = len(sluss.lines)
+        with self.assertRaises((ssl.SSLError, ConnectionError)):
+            self.open(sluss.port, who, version)
+        wait_for(lambda: why in "\n".join(sluss.lines[lines:]), why + " in\n" + sluss.log)
+        self.assertEqual(self.target.count, before)
+
+
+class Handshakes(Revocation):
+
+    def test_crl_revoked(self):
+        self.put("crl", crl(self.ca, self.alice))
+        sluss = self.serve("CRLfile = @crl")
+        for _, version in VERSIONS:
+            self.assert_refused(sluss, self.alice, 'certificate is revoked: "CN=alice" is '
+                                'revoked by "CN=Root" in its CRL of', version)
+            self.assert_open(sluss, self.bob, version)
+
+    def test_crl_of_a_client(self):
+        """The server's certificate is revoked, and a client asks."""
+        server_id = make("server", issuer=self.ca, dns=["localhost"], ip=["127.0.0.1"])
+        pem = server_id.write(self.dir, "shown")[0]
+        self.put("crl", crl(self.ca, server_id))
+        server = self.own(Sluss("server", "--accept", "127.0.0.1:0", "--connect",
+                                self.target.target, "--cert", pem, "--peer",
+                                self.crt("client")))
+        client = self.own(Sluss("client", "--accept", "127.0.0.1:0", "--connect",
+                                "127.0.0.1:%d" % server.port, "--cert", self.pem("client"),
+                                "--cafile", self.path("ca.crt"), "--crlfile", self.path("crl")))
+        with connect(client.port) as c:
+            try:
+                self.assertEqual(c.recv(1), b"")
+            except ConnectionResetError:
+                pass
+        client.wait_log("certificate is revoked: \"CN=server\"")
+
+    def test_crl_expired(self):
+        self.put("crl", crl(self.ca, self.alice, begins=-9, ends=-1))
+        sluss = self.serve("CRLfile = @crl")
+        sluss.wait_log(r"LOG4\[main\]: Service \[s\] .*crl: line 1: the CRL is out of date")
+        self.assert_refused(sluss, self.bob, "list of revoked certificates is out of date")
+        self.assert_refused(sluss, self.alice, "certificate is revoked")
+
+    def test_crl_missing(self):
+        os.mkdir(self.path("crls"))
+        sluss = self.serve("CRLpath = @crls")
+        sluss.wait_log("there is no CRL in this folder")
+        self.assert_refused(sluss, self.bob, 'no list of revoked certificates: there is no CRL '
+                            'of "CN=Root"')
+        self.put("crls/a.r0", crl(self.ca))
+        self.reload(sluss)
+        self.assert_open(sluss, self.bob)
+
+    def test_soft(self):
+        self.put("crl", crl(self.ca, self.alice, begins=-9, ends=-1))
+        sluss = self.serve("CRLfile = @crl", "crlPolicy = soft")
+        self.assert_open(sluss, self.bob)
+        sluss.wait_log(r"LOG4\[main\]: Service \[s\] crlPolicy = soft lets a certificate pass, "
+                       r"1 so far: list of revoked certificates is out of date")
+        self.assert_refused(sluss, self.alice, "certificate is revoked")
+
+    def test_crl_bad_sig(self):
+        """A CRL by another key: no start, and a reload changes nothing."""
+        self.put("crl", crl(self.ca, self.alice, key=self.imposter.key))
+        self.write("CRLfile = @crl")
+        done = run(os.environ.get("SLUSS", "./sluss"), self.path("conf"), check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.err, r"crl: line 1: the CRL is of no use: its signature is not by "
+                         r'the key of "CN=Root" in the CA file')
+        self.put("crl", crl(self.ca, self.alice))
+        sluss = self.serve("CRLfile = @crl")
+        self.put("crl", crl(self.ca, number=2, key=self.imposter.key))
+        self.reload(sluss, FAILED + r".*its signature is not by the key")
+        self.put("crl", b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n")
+        self.reload(sluss, FAILED + r".*the CRL is of no use")
+        self.assert_refused(sluss, self.alice, "certificate is revoked")
+        self.assert_open(sluss, self.bob)
+
+    def test_chain(self):
+        """A CA between is revoked: that counts with CRLcheckChain = yes."""
+        self.put("crl", crl(self.ca, self.sub) + crl(self.sub))
+        sluss = self.serve("CRLfile = @crl")
+        sluss.wait_log(r"LOG4\[main\]: Service \[s\] .*crl: line \d+: the CRL belongs to no CA in")
+        self.assert_open(sluss, self.carol)
+        sluss = self.serve("CRLfile = @crl", "CRLcheckChain = yes")
+        self.assert_refused(sluss, self.carol, '"CN=Sub" is revoked by "CN=Root"')
+        self.assert_open(sluss, self.alice)
+
+    def test_ca_that_signs_no_crls(self):
+        self.put("ca.crt", self.mute.cert_pem())
+        self.put("crl", crl(self.mute))
+        self.write("CRLfile = @crl")
+        done = run(os.environ.get("SLUSS", "./sluss"), self.path("conf"), check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('the keyUsage of "CN=Mute" lacks cRLSign', done.err)
+
+    def test_configuration(self):
+        """What could be meant, and would not work, is said."""
+        self.put("crl", crl(self.ca))
+        self.put("bob.crt", self.bob.cert_pem())
+        base = ["foreground = yes", "[s]", "accept = 127.0.0.1:0", "connect = 1",
+                "cert = " + self.pem("server")]
+        ca = "CAfile = " + self.path("ca.crt")
+        for options, why in (
+                (["CRLfile = @crl"], "nobody's certificate is verified"),
+                (["CRLpath = @"], "nobody's certificate is verified"),
+                (["CRLfile = @crl", "peer = @bob.crt"], "no CA is there that could"),
+                (["verifyChain = yes", ca, "CRLcheckChain = yes"],
+                 "CRLfile and CRLpath are both missing"),
+                (["verifyPeer = yes", ca, "CRLfile = @crl"], "CRLs prove nothing here"),
+                (["verifyChain = yes", ca, "CRLfile = @none"], "none: cannot be read"),
+                (["verifyChain = yes", ca, "CRLfile = @bob.crt"], "there is no CRL in this file")):
+            lines = base + [o.replace("@", self.dir + "/") for o in options]
+            self.put("conf", "\n".join(lines).encode() + b"\n")
+            done = run(os.environ.get("SLUSS", "./sluss"), self.path("conf"), check=False)
+            with self.subTest(options=options):
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(why, done.err)
+
+    def test_openssl_agrees(self):
+        """A CRL that openssl made, in DER."""
+        self.put("crl.pem", crl(self.ca, self.alice))
+        run("openssl", "crl", "-in", self.path("crl.pem"), "-outform", "DER", "-out",
+            self.path("crl"))
+        run("openssl", "crl", "-in", self.path("crl.pem"), "-CAfile", self.path("ca.crt"),
+            "-noout")
+        sluss = self.serve("CRLfile = @crl")
+        self.assert_refused(sluss, self.alice, "certificate is revoked")
+        self.assert_open(sluss, self.bob)
+
+
+if __name__ == "__main__":
+    main()
