@@ -1,32 +1,19 @@
 #include "base/log.h"
+#include "conf/paths.h"
 #include "server/changes.h"
 
 /* At rest after so long, and read in any case after that. */
 #define REST_MS 250
 #define LONGEST_MS 3000
 
-static void
-follow_all(struct filewatch *w, const struct conf_strings *list, bool folders)
+static bool
+follow(void *files, const char *path, bool folder)
 {
-	for (size_t i = 0; i < list->n; i++)
-		if (folders)
-			filewatch_folder(w, list->items[i]);
-		else
-			filewatch_file(w, list->items[i]);
-}
-
-static void
-follow_service(struct filewatch *w, const struct conf_service *s)
-{
-	if (s->cert != NULL)
-		filewatch_file(w, s->cert);
-	if (s->key != NULL)
-		filewatch_file(w, s->key);
-	follow_all(w, &s->peer, false);
-	follow_all(w, &s->cafile, false);
-	follow_all(w, &s->capath, true);
-	follow_all(w, &s->crlfile, false);
-	follow_all(w, &s->crlpath, true);
+	if (folder)
+		filewatch_folder(files, path);
+	else
+		filewatch_file(files, path);
+	return false;
 }
 
 void
@@ -44,10 +31,7 @@ changes_follow(struct changes *c, const struct config *conf, bool keep)
 		return;
 	}
 	filewatch_begin(c->files, keep);
-	follow_all(c->files, &conf->files, false);
-	follow_all(c->files, &conf->folders, true);
-	for (size_t i = 0; i < conf->nservices; i++)
-		follow_service(c->files, &conf->services[i]);
+	paths_each(conf, follow, c->files);
 	filewatch_end(c->files);
 }
 

@@ -1,67 +1,45 @@
 /* What a configuration names. */
 #include <string.h>
 
+#include "conf/paths.h"
+
 #include "grants_priv.h"
 
+/* Right in the folder, not further down or up. */
 static bool
-is(const char *named, const char *path)
+is_in(const char *folder, const char *path)
 {
-	return named != NULL && strcmp(named, path) == 0;
+	size_t n = strlen(folder);
+	const char *name;
+
+	if (strncmp(path, folder, n) != 0 || path[n] != '/')
+		return false;
+	name = path + n + 1;
+	return *name != '\0' && strchr(name, '/') == NULL && strcmp(name, "..") != 0;
 }
 
 static bool
-in_list(const struct conf_strings *list, const char *path)
+is_file(void *path, const char *named, bool folder)
 {
-	for (size_t i = 0; i < list->n; i++)
-		if (is(list->items[i], path))
-			return true;
-	return false;
-}
-
-/* Right in one of the folders, not further down or up. */
-static bool
-in_folders(const struct conf_strings *folders, const char *path)
-{
-	for (size_t i = 0; i < folders->n; i++) {
-		const char *folder = folders->items[i], *name;
-		size_t n = strlen(folder);
-
-		if (strncmp(path, folder, n) != 0 || path[n] != '/')
-			continue;
-		name = path + n + 1;
-		if (*name != '\0' && strchr(name, '/') == NULL && strcmp(name, "..") != 0)
-			return true;
-	}
-	return false;
+	return folder ? is_in(named, path) : strcmp(named, path) == 0;
 }
 
 static bool
-names_file(const struct conf_service *s, const char *path)
+is_folder(void *path, const char *named, bool folder)
 {
-	return is(s->cert, path) || is(s->key, path) || in_list(&s->peer, path) ||
-	    in_list(&s->cafile, path) || in_folders(&s->capath, path);
+	return folder && strcmp(named, path) == 0;
 }
 
 bool
 grants_file(const struct config *c, const char *path)
 {
-	if (in_list(&c->files, path) || in_folders(&c->folders, path))
-		return true;
-	for (size_t i = 0; i < c->nservices; i++)
-		if (names_file(&c->services[i], path))
-			return true;
-	return false;
+	return paths_each(c, is_file, (void *)path);
 }
 
 bool
 grants_folder(const struct config *c, const char *path)
 {
-	if (in_list(&c->folders, path))
-		return true;
-	for (size_t i = 0; i < c->nservices; i++)
-		if (in_list(&c->services[i].capath, path))
-			return true;
-	return false;
+	return paths_each(c, is_folder, (void *)path);
 }
 
 int

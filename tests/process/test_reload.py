@@ -348,13 +348,17 @@ class Files(Configured):
         self.visit(port)
         sluss.ends("closed")
         self.assertIn("LOG6", self.read(self.path("log")))
-        # Another limit lets those in that wait.
+        # Another limit lets those in that wait; and another time to drain holds at the end.
         first = self.anyone().wrap_socket(self.own(connect(port)))
         second = self.own(connect(port))
         self.write(self.section("a", "127.0.0.1:0"), head=["maxTunnels = 5"])
         self.assert_reloaded(sluss)
         second.settimeout(PATIENCE)
         self.anyone().wrap_socket(second).close()
+        self.write(self.section("a", "127.0.0.1:0"), head=["TIMEOUTdrain = 0"])
+        self.assert_reloaded(sluss)
+        self.assertEqual(sluss.stop(), 0)
+        sluss.wait_log("may finish within 0 s")
         first.close()
 
     def test_unix_sockets(self):
@@ -674,6 +678,18 @@ class Load(Reload):
             self.assertGreater(good, 5)
         wait_for(lambda: server.fds() <= base[0], "descriptors given back")
         self.assertEqual(server.threads(), base[1])
+
+    def test_no_slot_is_lost(self):
+        """Reloads while acceptors wait for a slot, get one and wait again."""
+        server = self.server(self.target.target, "--maxtunnels", "1")
+        knocks = [Knock(server.port, self.context()) for _ in range(3)]
+        for _ in range(20 if SANITIZER else 60):
+            self.assert_reloaded(server)
+        for k in knocks:
+            wait_for(lambda: k.good, "a turn for everybody")
+        for k in knocks:
+            self.assertEqual(k.end()[1], [])
+        self.shown(server.port)
 
     def test_memory_is_flat(self):
         """100 reloads that change nothing, with 1,000 tunnels that live through all of them."""
