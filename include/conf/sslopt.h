@@ -15,6 +15,9 @@ int sslopt_set(struct conf_service *, const char *, struct errmsg *);
 int sslopt_versions(const struct conf_service *, enum conf_version *min,
     enum conf_version *max);
 
+/* The i-th option that has an effect in the service, or NULL: for `check`. */
+const char *sslopt_text(const struct conf_service *, size_t i);
+
 /* Prints the names, as `stunnel -options` does. */
 void sslopt_list(FILE *);
 

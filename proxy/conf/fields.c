@@ -730,7 +730,6 @@ text_scalar(const struct option *o, const void *base, char *text, size_t size)
 		return joined(field, ":", text, size);
 	case OPTION_ARGV:
 		return joined(field, " ", text, size);
-	case OPTION_SSLOPT:
 	case OPTION_VERSIONS:
 		/* Said by the options that it stands for. */
 		return NULL;
@@ -742,6 +741,8 @@ text_scalar(const struct option *o, const void *base, char *text, size_t size)
 const char *
 field_text(const struct option *o, const void *base, size_t i, char *text, size_t size)
 {
+	if (o->type == OPTION_SSLOPT)
+		return text_of(sslopt_text(base, i), text, size);
 	if (field_is_list(o->type) || o->type == OPTION_ADDR)
 		return text_list(o, CONST_FIELD(o, base), i, text, size);
 	return i == 0 ? text_scalar(o, base, text, size) : NULL;

@@ -160,6 +160,24 @@ sslopt_versions(const struct conf_service *s, enum conf_version *min, enum conf_
 	return *min <= *max ? 0 : -1;
 }
 
+const char *
+sslopt_text(const struct conf_service *s, size_t i)
+{
+	const struct {
+		bool on;
+		const char *name;
+	} set[] = {
+		{ s->no_tls12, "NO_TLSv1_2" },
+		{ s->no_tls13, "NO_TLSv1_3" },
+		{ s->server_preference, "CIPHER_SERVER_PREFERENCE" },
+	};
+
+	for (size_t k = 0; k < COUNT(set); k++)
+		if (set[k].on && i-- == 0)
+			return set[k].name;
+	return NULL;
+}
+
 void
 sslopt_list(FILE *out)
 {

@@ -311,6 +311,23 @@ START_TEST(options_and_versions)
 }
 END_TEST
 
+/* What has an effect is told; what was cleared has none. */
+START_TEST(options_told)
+{
+	static const char *const set[] = { "NO_SSLv3", "CIPHER_SERVER_PREFERENCE", "NO_TLSv1_2",
+		"NO_TLSv1_3", "-NO_TLSv1_2" };
+	struct conf_service s = { .version_min = VERSION_TLS12 };
+	struct errmsg why;
+
+	ck_assert_ptr_null(sslopt_text(&s, 0));
+	for (int i = 0; i < COUNT(set); i++)
+		ck_assert_int_eq(sslopt_set(&s, set[i], &why), 0);
+	ck_assert_str_eq(sslopt_text(&s, 0), "NO_TLSv1_3");
+	ck_assert_str_eq(sslopt_text(&s, 1), "CIPHER_SERVER_PREFERENCE");
+	ck_assert_ptr_null(sslopt_text(&s, 2));
+}
+END_TEST
+
 /* Every name that is listed is taken, set and cleared. */
 START_TEST(options_listed)
 {
@@ -348,6 +365,7 @@ main(void)
 	tcase_add_loop_test(tc, curves, 0, COUNT(groups));
 	tcase_add_loop_test(tc, options_set, 0, COUNT(options));
 	tcase_add_test(tc, options_and_versions);
+	tcase_add_test(tc, options_told);
 	tcase_add_test(tc, options_listed);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
