@@ -46,6 +46,9 @@ struct preface_facts {
 	size_t cert_len;
 };
 
+/* What the peer is told of a target that was not connected to. */
+enum preface_failure { PREFACE_CONNECTED, PREFACE_UNREACHABLE, PREFACE_FORBIDDEN };
+
 #define PREFACE_WORD 256
 
 struct preface {
@@ -57,10 +60,10 @@ struct preface {
 	struct buf out[2];      /* to be written, by side */
 	char word[PREFACE_WORD]; /* the talk's own */
 	unsigned kind;          /* likewise, kept from one stage to a later one */
-	char *target;           /* where the peer wants to go, as addr_parse() takes it */
+	char target[272];       /* where the peer wants to go, as addr_parse() takes it; "": no word */
 	struct addr source, destination; /* what a PROXY header said */
 	bool has_source;
-	bool failed_target;     /* PREFACE_ANSWER: connecting failed */
+	enum preface_failure failure; /* PREFACE_ANSWER: what came of connecting */
 };
 
 typedef enum preface_verdict preface_fn(struct preface *, const uint8_t *, size_t n,
@@ -118,7 +121,19 @@ char *preface_base64(char *, const void *, size_t);
 /* Whether text begins with a word, in any case. */
 bool preface_begins(const char *, const char *);
 
+/* Notes where the peer wants to go, if that is a host (name or address) and a port.  0 or -1. */
+int preface_target(struct preface *, const char *host, size_t, const char *port, size_t,
+    struct errmsg *);
+
+/* Whether the address leads to this very machine, where services may listen that are not meant for
+ * those outside: loopback in all its forms. */
+bool preface_is_local(const struct addr *);
+
+/* Whether a target is named by connect, and so may be anywhere. */
+bool preface_may_go(const struct conf_service *, const char *target);
+
 /* The talks: tables in preface.c name them. */
+preface_fn preface_connect_client, preface_connect_server;
 preface_fn preface_imap_client, preface_imap_server;
 preface_fn preface_ldap_client;
 preface_fn preface_nntp_client;
@@ -126,5 +141,6 @@ preface_fn preface_pgsql_client, preface_pgsql_server;
 preface_fn preface_pop3_client, preface_pop3_server;
 preface_fn preface_proxy_in, preface_proxy_v1, preface_proxy_v2;
 preface_fn preface_smtp_client, preface_smtp_login, preface_smtp_server;
+preface_fn preface_socks_client, preface_socks_server, preface_socks_answer;
 
 #endif

@@ -10,6 +10,10 @@
  */
 enum verdict preface_run(struct tunnel *, enum preface_stage);
 
+/* The target is not to be had, for this reason: a peer that waits for the answer to its request is
+ * told, and the tunnel ends. */
+enum verdict preface_refuse(struct tunnel *, enum reason);
+
 /* The talk's time is over. */
 enum verdict preface_late(struct tunnel *);
 

@@ -19,6 +19,7 @@
 	X(REASON_UNAUTHORISED, false, "peer refused")                          \
 	X(REASON_BUSY_TIMEOUT, false, "TIMEOUTbusy exceeded")                  \
 	X(REASON_RESOLVE, false, "name not resolved")                          \
+	X(REASON_TARGET, false, "target refused")                              \
 	X(REASON_CONNECT, false, "connect failed")                             \
 	X(REASON_EXEC, false, "program not started")                          \
 	X(REASON_STDIO_TAKEN, false, "stdio serves another tunnel")            \

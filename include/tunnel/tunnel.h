@@ -53,6 +53,8 @@ struct opening {
 	bool outcast;               /* may not pass: goes to the target of redirect */
 	bool asking;
 	struct dial dial;
+	struct addr_spec wanted;    /* where the peer, or protocolHost, wants to go; text NULL: none */
+	bool forbidden;             /* … which is not for it */
 	struct preface preface;     /* the talk of this step */
 	bool talking;               /* … has begun */
 	bool heard_client;          /* something came from the accepted side */

@@ -20,6 +20,14 @@
 /* The name that a connect line without a host means. */
 static const char *const localhost_name[] = { "localhost" };
 
+/* Whether the peer said where it wants to go (socks, connect). */
+static bool
+peer_chose(const struct tunnel *t)
+{
+	return !t->service->conf->client && t->opening->wanted.text != NULL &&
+	    !t->opening->outcast;
+}
+
 /* The connect line being tried; NULL where the target comes from elsewhere. */
 static const struct addr_spec *
 target_of(const struct tunnel *t)
@@ -29,6 +37,8 @@ target_of(const struct tunnel *t)
 
 	if (t->opening->outcast)
 		return &c->redirect.items[0];
+	if (peer_chose(t))
+		return &t->opening->wanted;
 	if (c->connect.n == 0)
 		return NULL;
 	first = c->failover == FAILOVER_RR ? t->opening->turn % c->connect.n : 0;
@@ -66,6 +76,27 @@ begin_dial(struct tunnel *t, struct addr_list *list)
 	rotate(t, list);
 	dial_start(&t->opening->dial, t->lane->loop, list, &t->opening->setup,
 	    t->service->conf->timeout_connect * 1000, tunnel_wake, t);
+}
+
+/* What a peer may choose is no service of this machine, unless connect names it.  Returns
+ * false when nothing is left. */
+static bool
+leave_out_own(struct tunnel *t, struct addr_list *list)
+{
+	struct opening *o = t->opening;
+	size_t n = 0;
+
+	if (!peer_chose(t) || preface_may_go(t->service->conf, o->wanted.text))
+		return true;
+	for (size_t i = 0; i < list->n; i++)
+		if (!preface_is_local(&list->items[i]))
+			list->items[n++] = list->items[i];
+	list->n = n;
+	o->forbidden = n == 0;
+	if (o->forbidden)
+		errmsg_set(&o->why, "%s is this machine itself, and no connect line names it",
+		    o->wanted.text);
+	return !o->forbidden;
 }
 
 /* Connect */
@@ -116,11 +147,11 @@ next_target(struct tunnel *t, enum reason why)
 {
 	struct opening *o = t->opening;
 
-	if (!o->outcast && o->tried + 1 < t->service->conf->connect.n) {
+	if (!o->outcast && !peer_chose(t) && o->tried + 1 < t->service->conf->connect.n) {
 		o->tried++;
 		return STEP_GO;
 	}
-	return tunnel_fail(t, why);
+	return preface_refuse(t, why);
 }
 
 /* An answer came: the tunnel is found by its id, for it may have ended since. */
@@ -142,8 +173,10 @@ answer_arrived(struct inbox_msg *m, void *owner)
 	o->asking = false;
 	t = o->tunnel;
 	tunnel_limit(t, 0);
-	if (a->found) {
+	if (a->found && leave_out_own(t, &a->list)) {
 		begin_dial(t, &a->list);
+	} else if (a->found) {
+		t->reason = REASON_RESOLVE;
 	} else {
 		trace_not_resolved(t, target_text(t), a->why.text);
 		errmsg_set(&o->why, "%s: %s", target_text(t), a->why.text);
@@ -222,6 +255,10 @@ connect_begin(struct tunnel *t)
 	}
 	switch (addr_resolve(target, false, true, &list, &o->why)) {
 	case 0:
+		if (!leave_out_own(t, &list)) {
+			addr_list_free(&list);
+			return next_target(t, REASON_TARGET);
+		}
 		begin_dial(t, &list);
 		return STEP_GO;
 	case 1:
@@ -252,7 +289,7 @@ run_connect(struct tunnel *t)
 		return STEP_WAIT;
 	if (t->reason == REASON_RESOLVE) {
 		t->reason = REASON_NONE;
-		return next_target(t, REASON_RESOLVE);
+		return next_target(t, o->forbidden ? REASON_TARGET : REASON_RESOLVE);
 	}
 	if (accepted_side_left(t))
 		return tunnel_fail(t, REASON_PLAIN_RESET);
@@ -274,10 +311,24 @@ late_connect(struct tunnel *t)
 	if (t->exec != NULL)
 		return exec_late(t);
 	errmsg_set(&t->opening->why, "%s: no answer from the resolver", target_text(t));
-	return tunnel_fail(t, REASON_BUSY_TIMEOUT);
+	return preface_refuse(t, REASON_BUSY_TIMEOUT);
 }
 
 /* Handshake */
+
+/* The server that we speak TLS with: behind a proxy it is not what we connect to. */
+static const struct addr_spec *
+server_of(struct tunnel *t)
+{
+	const struct conf_service *c = t->service->conf;
+	struct opening *o = t->opening;
+
+	if (!c->client || c->protocol != PROTOCOL_CONNECT)
+		return target_of(t);
+	if (o->wanted.text == NULL && addr_parse(c->protocol_host, &o->wanted, &o->why) == -1)
+		return NULL;
+	return &o->wanted;
+}
 
 /* The names that the server's certificate must carry one of: what the operator
  * said, else the host that we connect to. */
@@ -285,7 +336,7 @@ static struct tls_session *
 make_session(struct tunnel *t)
 {
 	const struct service *s = t->service;
-	const struct addr_spec *target = target_of(t);
+	const struct addr_spec *target = server_of(t);
 	const char *host = target == NULL || target->kind != ADDR_TCP ? NULL :
 	    target->host != NULL ? target->host : localhost_name[0];
 	const char *const *names = s->names;
@@ -294,7 +345,7 @@ make_session(struct tunnel *t)
 	if (!s->conf->client)
 		return tls_session_new(s->tls, NULL, names, nnames, &t->opening->why);
 	if (nnames == 0 && host != NULL && policy_names_host(s->conf)) {
-		/* Lives in the configuration, as long as the tunnel. */
+		/* Lives in the configuration, or until the tunnel is open. */
 		names = target->host != NULL ? (const char *const *)&target->host :
 		    localhost_name;
 		nnames = 1;

@@ -2,7 +2,6 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -18,6 +17,8 @@ static const struct talk {
 	preface_fn *run;
 	bool drops; /* TLS begins with words of ours: what came before them is no TLS */
 } talks[] = {
+	{ PROTOCOL_CONNECT, true, PREFACE_CLEAR, preface_connect_client, false },
+	{ PROTOCOL_CONNECT, false, PREFACE_CLEAR, preface_connect_server, false },
 	{ PROTOCOL_IMAP, true, PREFACE_CLEAR, preface_imap_client, true },
 	{ PROTOCOL_IMAP, false, PREFACE_CLEAR, preface_imap_server, true },
 	{ PROTOCOL_LDAP, true, PREFACE_CLEAR, preface_ldap_client, true },
@@ -33,6 +34,9 @@ static const struct talk {
 	{ PROTOCOL_SMTP, true, PREFACE_CLEAR, preface_smtp_client, true },
 	{ PROTOCOL_SMTP, true, PREFACE_LATE, preface_smtp_login, false },
 	{ PROTOCOL_SMTP, false, PREFACE_CLEAR, preface_smtp_server, true },
+	{ PROTOCOL_SOCKS, true, PREFACE_LATE, preface_socks_client, false },
+	{ PROTOCOL_SOCKS, false, PREFACE_LATE, preface_socks_server, false },
+	{ PROTOCOL_SOCKS, false, PREFACE_ANSWER, preface_socks_answer, false },
 };
 
 static const struct talk *
@@ -85,8 +89,6 @@ preface_free(struct preface *p)
 {
 	buf_free(&p->out[PREFACE_DOWN]);
 	buf_free(&p->out[PREFACE_UP]);
-	free(p->target);
-	p->target = NULL;
 }
 
 int

@@ -1,4 +1,5 @@
 /* The steps that hold a talk: between the talk, which knows only bytes, and the endpoints. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,6 +198,48 @@ find_facts(struct tunnel *t, struct preface_facts *f, struct addr *local)
 	return STEP_NEXT;
 }
 
+/* The last words to a side, and a proper end behind them, so that they can be read. */
+static void
+say_last(struct tunnel *t, enum preface_side side)
+{
+	struct endpoint *ep = side_of(t, side);
+
+	if (say(t, side) == IO_OK) {
+		ep->orderly = true;
+		ep->ops->finish(ep, &t->lane->stage);
+	}
+}
+
+enum verdict
+preface_refuse(struct tunnel *t, enum reason why)
+{
+	preface_fn *fn = preface_at(t->service->conf, PREFACE_ANSWER);
+	struct preface *p = &t->opening->preface;
+	struct errmsg other;
+	size_t used = 0;
+
+	if (fn != NULL && !t->opening->outcast) {
+		p->failure = why == REASON_TARGET ? PREFACE_FORBIDDEN : PREFACE_UNREACHABLE;
+		if (fn(p, NULL, 0, &used, &other) == PREFACE_DONE)
+			say_last(t, PREFACE_DOWN);
+	}
+	return tunnel_fail(t, why);
+}
+
+/* Where the peer wants to go is taken over. */
+static enum verdict
+take_target(struct tunnel *t)
+{
+	struct opening *o = t->opening;
+
+	if (o->preface.target[0] == '\0' || o->wanted.text != NULL)
+		return STEP_NEXT;
+	if (addr_parse(o->preface.target, &o->wanted, &o->why) == -1)
+		return preface_refuse(t, REASON_TARGET);
+	assert(o->wanted.kind == ADDR_TCP && o->wanted.host != NULL);
+	return STEP_NEXT;
+}
+
 static enum verdict
 talk_over(struct tunnel *t, enum preface_stage stage)
 {
@@ -206,6 +249,8 @@ talk_over(struct tunnel *t, enum preface_stage stage)
 		v = give_back(t, stage);
 	if (v == STEP_NEXT && stage == PREFACE_PROXY_IN)
 		v = take_source(t);
+	if (v == STEP_NEXT)
+		v = take_target(t);
 	if (stage == PREFACE_HEADER && t->down.tls != NULL)
 		tls_session_forget(t->down.tls);
 	t->opening->talking = false;
@@ -219,12 +264,9 @@ talk_failed(struct tunnel *t, enum preface_stage stage)
 	struct opening *o = t->opening;
 
 	/* Whoever is told why must be able to read it. */
-	for (int side = PREFACE_DOWN; side <= PREFACE_UP; side++) {
-		struct endpoint *ep = side_of(t, (enum preface_side)side);
-
+	for (int side = PREFACE_DOWN; side <= PREFACE_UP; side++)
 		if (o->preface.out[side].len > 0)
-			ep->orderly = say(t, (enum preface_side)side) == IO_OK;
-	}
+			say_last(t, (enum preface_side)side);
 	return tunnel_fail(t, stage == PREFACE_PROXY_IN ? REASON_PROXY : REASON_PREFACE);
 }
 

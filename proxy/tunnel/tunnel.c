@@ -252,6 +252,8 @@ opening_free(struct lane *lane, struct opening *o)
 		*p = o->next_asker;
 	}
 	dial_stop(&o->dial);
+	if (o->wanted.text != NULL)
+		addr_spec_free(&o->wanted);
 	preface_free(&o->preface);
 	buf_free(&o->heard[PREFACE_DOWN]);
 	buf_free(&o->heard[PREFACE_UP]);

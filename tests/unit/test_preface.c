@@ -149,8 +149,8 @@ run_case(const struct talk_case *c, bool client, enum preface_stage stage, size_
 	for (const char *q = s.why.text; *q != '\0'; q++)
 		ck_assert_msg((unsigned char)*q >= 0x20, "%s: unclean \"%s\"", c->name,
 		    s.why.text);
-	if (c->target != NULL)
-		ck_assert_str_eq(s.p.target, c->target);
+	if (v == PREFACE_DONE)
+		ck_assert_str_eq(s.p.target, c->target != NULL ? c->target : "");
 	if (c->source != NULL && v == PREFACE_DONE) {
 		char from[ADDR_TEXT], to[ADDR_TEXT], both[2 * ADDR_TEXT];
 
@@ -703,6 +703,225 @@ START_TEST(test_proxy_v2_big)
 }
 END_TEST
 
+/* CONNECT */
+
+#define CONNECT_SET "protocol=connect|protocolHost=h.test:443"
+#define CONNECT_ASKS "CONNECT h.test:443 HTTP/1.1\r\nHost: h.test:443\r\n"
+#define OK_200 "HTTP/1.0 200 OK\r\nServer: sluss\r\n\r\n"
+#define BAD_400 "HTTP/1.0 400 Bad Request\r\n\r\n"
+
+static const struct talk_case connect_client[] = {
+	DONE("usual", CONNECT_SET, NOTHING, BYTES("HTTP/1.1 200 Connection established\r\n\r\n"),
+	    NOTHING, BYTES(CONNECT_ASKS "\r\n"), NOTHING, NOTHING),
+	DONE("headers, and the server's own bytes", CONNECT_SET, NOTHING,
+	    BYTES("HTTP/1.0 299 x\nA: b\nContent-Length: 5\n\n\x15\3\3"),
+	    NOTHING, BYTES(CONNECT_ASKS "\r\n"), NOTHING, BYTES("\x15\3\3")),
+	DONE("login and headers", CONNECT_SET "|protocolUsername=Aladdin|protocolPassword="
+	    "open sesame|protocolHeader=X-A: b|protocolHeader=X-C: d", NOTHING,
+	    BYTES("HTTP/1.1 200 x\r\n\r\n"), NOTHING, BYTES(CONNECT_ASKS
+	    "Proxy-Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\nX-A: b\r\nX-C: d\r\n\r\n"),
+	    NOTHING, NOTHING),
+	FAILS("no", CONNECT_SET, NOTHING, BYTES("HTTP/1.1 407 \x1b[mLogin\r\n"),
+	    NOTHING, BYTES(CONNECT_ASKS "\r\n"), "answers CONNECT with \"HTTP/1.1 407 .[mLogin\""),
+	FAILS("no HTTP", CONNECT_SET, NOTHING, BYTES("220 mx\r\n"),
+	    NOTHING, BYTES(CONNECT_ASKS "\r\n"), "\"220 mx\""),
+	FAILS("short", CONNECT_SET, NOTHING, BYTES("HTTP/1.\r\n"),
+	    NOTHING, BYTES(CONNECT_ASKS "\r\n"), "\"HTTP/1.\""),
+	FAILS("headers without end", CONNECT_SET, NOTHING,
+	    BYTES("HTTP/1.1 200\r\n" TEN(TEN("a: b\r\n"))), NOTHING,
+	    BYTES(CONNECT_ASKS "\r\n"), "more than 100 lines"),
+	FAILS("a long header", CONNECT_SET, NOTHING, BYTES("HTTP/1.1 200\r\n" LONG_LINE),
+	    NOTHING, BYTES(CONNECT_ASKS "\r\n"), "a line of more than"),
+	WAITS("no end", CONNECT_SET, NOTHING, BYTES("HTTP/1.1 200\r\na: b\r\n"),
+	    NOTHING, BYTES(CONNECT_ASKS "\r\n")),
+};
+
+#define REFUSED(n, line) \
+	FAILS(n, "protocol=connect", BYTES(line "\r\n\r\n"), NOTHING, BYTES(BAD_400), NOTHING, \
+	    "asks for no host and port")
+
+static const struct talk_case connect_server[] = {
+	DONE_AT("usual", "protocol=connect", BYTES("CONNECT h.test:443 HTTP/1.1\r\nHost: x\r\n\r\n\x16"),
+	    NOTHING, BYTES(OK_200), NOTHING, BYTES("\x16"), NOTHING, "h.test:443"),
+	DONE_AT("IPv6", "protocol=connect", BYTES("CONNECT [2001:db8::1]:1 HTTP/1.0\r\n\r\n"),
+	    NOTHING, BYTES(OK_200), NOTHING, NOTHING, NOTHING, "[2001:db8::1]:1"),
+	REFUSED("another method", "GET / HTTP/1.1"),
+	REFUSED("no port", "CONNECT h.test HTTP/1.1"),
+	REFUSED("no host", "CONNECT :443 HTTP/1.1"),
+	REFUSED("a name for a port", "CONNECT h.test:https HTTP/1.1"),
+	REFUSED("port 0", "CONNECT h.test:0 HTTP/1.1"),
+	REFUSED("port 65536", "CONNECT h.test:65536 HTTP/1.1"),
+	REFUSED("a path", "CONNECT /run/x:1 HTTP/1.1"),
+	REFUSED("a path alone", "CONNECT /run/x HTTP/1.1"),
+	REFUSED("stdio", "CONNECT - HTTP/1.1"),
+	REFUSED("echo", "CONNECT echo: HTTP/1.1"),
+	REFUSED("a zone", "CONNECT [fe80::1%lo]:1 HTTP/1.1"),
+	REFUSED("half a bracket", "CONNECT [::1:1 HTTP/1.1"),
+	REFUSED("a name in brackets", "CONNECT [h.test]:1 HTTP/1.1"),
+	REFUSED("no version", "CONNECT h.test:1"),
+	REFUSED("a user", "CONNECT u@h.test:1 HTTP/1.1"),
+	FAILS("a NUL", "protocol=connect", BYTES("CONNECT h\0x:1 HTTP/1.1\r\n"), NOTHING, NOTHING,
+	    NOTHING, "a NUL"),
+};
+
+START_TEST(test_connect)
+{
+	RUN(connect_client, true, PREFACE_CLEAR);
+	RUN(connect_server, false, PREFACE_CLEAR);
+}
+END_TEST
+
+/* SOCKS */
+
+static const struct talk_case socks_client[] = {
+	DONE("a name", "protocol=socks|protocolHost=h.test:443", NOTHING,
+	    BYTES("\5\0" "\5\0\0\1\0\0\0\0\0\0" "more"), NOTHING,
+	    BYTES("\5\1\0" "\5\1\0\3\6h.test\1\xbb"), NOTHING, BYTES("more")),
+	DONE("IPv4; answered with a name", "protocol=socks|protocolHost=192.0.2.1:80", NOTHING,
+	    BYTES("\5\0" "\5\0\0\3\2ab\0\0"), NOTHING,
+	    BYTES("\5\1\0" "\5\1\0\1\xc0\0\2\1\0\x50"), NOTHING, NOTHING),
+	DONE("IPv6 both ways", "protocol=socks|protocolHost=[2001:db8::1]:80", NOTHING,
+	    BYTES("\5\0" "\5\0\0\4" V6_A "\0\0"), NOTHING,
+	    BYTES("\5\1\0" "\5\1\0\4" V6_A "\0\x50"), NOTHING, NOTHING),
+	FAILS("a login", "protocol=socks|protocolHost=h:1", NOTHING, BYTES("\5\2"), NOTHING,
+	    BYTES("\5\1\0"), "wants a login"),
+	FAILS("refused", "protocol=socks|protocolHost=h:1", NOTHING, BYTES("\5\0\5\2"), NOTHING,
+	    BYTES("\5\1\0" "\5\1\0\3\1h\0\1"), "its rules forbid it"),
+	FAILS("refused oddly", "protocol=socks|protocolHost=h:1", NOTHING, BYTES("\5\0\5\xff"), NOTHING,
+	    BYTES("\5\1\0" "\5\1\0\3\1h\0\1"), "does not say why"),
+	FAILS("no type", "protocol=socks|protocolHost=h:1", NOTHING, BYTES("\5\0\5\0\0\2\0"), NOTHING,
+	    BYTES("\5\1\0" "\5\1\0\3\1h\0\1"), "its reply is none"),
+	FAILS("no SOCKS", "protocol=socks|protocolHost=h:1", NOTHING, BYTES("HTTP"), NOTHING,
+	    BYTES("\5\1\0"), "no SOCKS server"),
+	FAILS("a port by name", "protocol=socks|protocolHost=h:https", NOTHING, BYTES("\5\0"), NOTHING,
+	    BYTES("\5\1\0"), "the port as a number"),
+};
+
+#define NAME_255 "abcdefghijklmnop" LONG_LINE_16 LONG_LINE_16 LONG_LINE_16 LONG_LINE_16     \
+	LONG_LINE_16 LONG_LINE_16 LONG_LINE_16 LONG_LINE_16 LONG_LINE_16 LONG_LINE_16       \
+	LONG_LINE_16 LONG_LINE_16 LONG_LINE_16 LONG_LINE_16 "0123456789abcde"
+#define NO_4 "\0\x5b\0\0\0\0\0\0"
+#define NO_5(code) "\5" code "\0\1\0\0\0\0\0\0"
+
+static const struct talk_case socks_server[] = {
+	DONE_AT("4", "protocol=socks", BYTES("\4\1\0\x50\xc0\0\2\1me\0more"), NOTHING, NOTHING,
+	    NOTHING, BYTES("more"), NOTHING, "192.0.2.1:80"),
+	DONE_AT("4a", "protocol=socks", BYTES("\4\1\0\x50\0\0\0\1\0h.test\0"), NOTHING, NOTHING,
+	    NOTHING, NOTHING, NOTHING, "h.test:80"),
+	DONE_AT("5, IPv4", "protocol=socks", BYTES("\5\2\2\0" "\5\1\0\1\xc0\0\2\1\1\xbbx"),
+	    NOTHING, BYTES("\5\0"), NOTHING, BYTES("x"), NOTHING, "192.0.2.1:443"),
+	DONE_AT("5, IPv6", "protocol=socks", BYTES("\5\1\0" "\5\1\0\4" V6_A "\1\xbb"), NOTHING,
+	    BYTES("\5\0"), NOTHING, NOTHING, NOTHING, "[2001:db8::1]:443"),
+	DONE_AT("5, a name", "protocol=socks", BYTES("\5\1\0" "\5\1\0\3\6h.test\1\xbb"), NOTHING,
+	    BYTES("\5\0"), NOTHING, NOTHING, NOTHING, "h.test:443"),
+	DONE_AT("5, the longest name", "protocol=socks",
+	    BYTES("\5\1\0" "\5\1\0\3\xff" NAME_255 "\xff\xff"), NOTHING, BYTES("\5\0"), NOTHING,
+	    NOTHING, NOTHING, NAME_255 ":65535"),
+	FAILS("4, BIND", "protocol=socks", BYTES("\4\2\0\x50\xc0\0\2\1\0"), NOTHING, BYTES(NO_4),
+	    NOTHING, "not CONNECT"),
+	FAILS("4, a long user", "protocol=socks", BYTES("\4\1\0\x50\xc0\0\2\1" LONG_LINE_256 "x"),
+	    NOTHING, BYTES(NO_4), NOTHING, "a SOCKS4 user of more"),
+	FAILS("4a, a long name", "protocol=socks", BYTES("\4\1\0\x50\0\0\0\1\0" LONG_LINE_256 "x"),
+	    NOTHING, BYTES(NO_4), NOTHING, "a SOCKS4 name of more"),
+	FAILS("4a, no name", "protocol=socks", BYTES("\4\1\0\x50\0\0\0\1\0\0"), NOTHING, BYTES(NO_4),
+	    NOTHING, "no host and port"),
+	FAILS("4, port 0", "protocol=socks", BYTES("\4\1\0\0\xc0\0\2\1\0"), NOTHING, BYTES(NO_4),
+	    NOTHING, "no host and port"),
+	FAILS("5, a login", "protocol=socks", BYTES("\5\1\2"), NOTHING, BYTES("\5\xff"), NOTHING,
+	    "insists on a login"),
+	FAILS("5, no methods", "protocol=socks", BYTES("\5\0"), NOTHING, BYTES("\5\xff"), NOTHING,
+	    "insists on a login"),
+	FAILS("5, BIND", "protocol=socks", BYTES("\5\1\0" "\5\2\0\1\xc0\0\2\1\1\xbb"), NOTHING,
+	    BYTES("\5\0" NO_5("\7")), NOTHING, "not CONNECT"),
+	FAILS("5, a type", "protocol=socks", BYTES("\5\1\0" "\5\1\0\2\xc0\0\2\1\1\xbb"), NOTHING,
+	    BYTES("\5\0" NO_5("\x08")), NOTHING, "unknown kind"),
+	FAILS("5, an empty name", "protocol=socks", BYTES("\5\1\0" "\5\1\0\3\0\1\xbb"), NOTHING,
+	    BYTES("\5\0" NO_5("\1")), NOTHING, "no host and port"),
+	FAILS("5, a NUL", "protocol=socks", BYTES("\5\1\0" "\5\1\0\3\3a\0b\1\xbb"), NOTHING,
+	    BYTES("\5\0" NO_5("\1")), NOTHING, "no host and port"),
+	FAILS("5, a path", "protocol=socks", BYTES("\5\1\0" "\5\1\0\3\4/tmp\1\xbb"), NOTHING,
+	    BYTES("\5\0" NO_5("\1")), NOTHING, "no host and port"),
+	FAILS("5, then 4", "protocol=socks", BYTES("\5\1\0" "\4\1\0\1\xc0\0\2\1\0"), NOTHING,
+	    BYTES("\5\0" NO_5("\1")), NOTHING, "not of version 5"),
+	FAILS("HTTP", "protocol=socks", BYTES("GET /"), NOTHING, NOTHING, NOTHING, "no SOCKS client"),
+	WAITS("half", "protocol=socks", BYTES("\5\1\0" "\5\1\0\3\xff" "abc"), NOTHING,
+	    BYTES("\5\0"), NOTHING),
+};
+
+START_TEST(test_socks)
+{
+	RUN(socks_client, true, PREFACE_LATE);
+	RUN(socks_server, false, PREFACE_LATE);
+}
+END_TEST
+
+START_TEST(test_socks_answer)
+{
+	static const struct {
+		unsigned kind;
+		enum preface_failure failure;
+		struct bytes expected;
+	} cases[] = {
+		{ 5, PREFACE_CONNECTED, BYTES(NO_5("\0")) },
+		{ 5, PREFACE_UNREACHABLE, BYTES(NO_5("\4")) },
+		{ 5, PREFACE_FORBIDDEN, BYTES(NO_5("\2")) },
+		{ 4, PREFACE_CONNECTED, BYTES("\0\x5a\0\0\0\0\0\0") },
+		{ 4, PREFACE_UNREACHABLE, BYTES(NO_4) },
+		{ 4, PREFACE_FORBIDDEN, BYTES(NO_4) },
+	};
+	struct config *config = config_of("protocol=socks", false);
+	struct errmsg why;
+	size_t used = 0;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct preface p = { .kind = cases[i].kind, .failure = cases[i].failure };
+
+		preface_begin(&p, &config->services[0]);
+		ck_assert_int_eq(preface_at(&config->services[0], PREFACE_ANSWER)(&p, NULL, 0,
+		    &used, &why), PREFACE_DONE);
+		ck_assert(same(&p.out[PREFACE_DOWN], &cases[i].expected));
+		preface_free(&p);
+	}
+	config_free(config);
+}
+END_TEST
+
+/* Every way to write this machine. */
+START_TEST(test_is_local)
+{
+	static const char *const local[] = { "127.0.0.1", "127.255.255.255", "0.0.0.0", "0.1.2.3",
+		"::1", "::", "::ffff:127.0.0.1", "::ffff:0.0.0.0", "::127.0.0.1", "64:ff9b::7f00:1",
+		"64:ff9b::" };
+	static const char *const others[] = { "192.0.2.1", "126.255.255.255", "128.0.0.1", "10.0.0.1",
+		"2001:db8::1", "::ffff:192.0.2.1", "fe80::1", "64:ff9b::c000:201", "1::127.0.0.1" };
+	struct addr a;
+
+	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+		a = ip(local[i], 80);
+		ck_assert_msg(preface_is_local(&a), "%s", local[i]);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		a = ip(others[i], 80);
+		ck_assert_msg(!preface_is_local(&a), "%s", others[i]);
+	}
+	a = path("/run/x");
+	ck_assert(preface_is_local(&a));
+}
+END_TEST
+
+START_TEST(test_may_go)
+{
+	struct config *config = config_of("protocol=connect|connect=localhost:80|connect=[::1]:1", false);
+	const struct conf_service *s = &config->services[0];
+
+	ck_assert(preface_may_go(s, "LocalHost:80"));
+	ck_assert(preface_may_go(s, "[::1]:1"));
+	ck_assert(!preface_may_go(s, "localhost:81"));
+	ck_assert(!preface_may_go(s, "127.0.0.1:80"));
+	config_free(config);
+}
+END_TEST
+
 /* What all talks are made of. */
 
 START_TEST(test_line)
@@ -762,6 +981,11 @@ main(void)
 	tcase_add_test(tc, test_imap);
 	tcase_add_test(tc, test_pop3);
 	tcase_add_test(tc, test_nntp_ldap);
+	tcase_add_test(tc, test_connect);
+	tcase_add_test(tc, test_socks);
+	tcase_add_test(tc, test_socks_answer);
+	tcase_add_test(tc, test_is_local);
+	tcase_add_test(tc, test_may_go);
 	tcase_add_test(tc, test_proxy_in);
 	tcase_add_test(tc, test_proxy_in_big);
 	tcase_add_test(tc, test_proxy_v1);
