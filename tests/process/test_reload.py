@@ -11,6 +11,7 @@ import threading
 import time
 
 import certs
+import test_revocation as revocation
 from harness import (BOUND, PATIENCE, SANITIZER, SLUSS, Case, Sluss, TlsWire, connect, echo, main,
                      need, recv_exactly, run, skip, wait_for)
 
@@ -327,6 +328,15 @@ class Files(Configured):
         self.assertEqual(self.visit(port), self.der("two"))
         self.back_to(sluss, base)
 
+    def test_from_a_descriptor(self):
+        """What came through -fd is not to be had again: it stays."""
+        self.write(self.section("a", "127.0.0.1:0"))
+        with open(self.path("conf")) as f:
+            sluss = self.own(Sluss("-fd", str(f.fileno()), pass_fds=[f.fileno()]))
+        for _ in range(2):
+            self.assert_fails(sluss, "Configuration failed")
+            self.assertEqual(self.visit(self.ports(sluss)["a"]), self.der("one"))
+
     def test_globals(self):
         """What can change does; what cannot is named."""
         sluss = self.serve(self.section("a", "127.0.0.1:0"), head=["debug = notice"])
@@ -507,6 +517,25 @@ class Changes(Configured):
         add(pems[1])
         wait_for(lambda: self.passes(port, leaves[1]), "the new CA")
         self.assertTrue(self.passes(port, leaves[0]))
+
+    def test_revocations(self):
+        """A list of revoked certificates that is replaced."""
+        ca = certs.make("ca", ca=True, more=[revocation.CAN_SIGN])
+        leaf = certs.make("leaf", issuer=ca, eku=certs.BOTH)
+
+        def revoke(*identities):
+            with open(self.path("new"), "wb") as f:
+                f.write(revocation.crl(ca, *identities))
+            return self.place(self.path("new"), "live.crl")
+        sluss = self.serve(self.section("a", "127.0.0.1:0")[:-1] +
+                           ["verifyChain = yes", "CAfile = " + certs.bundle(self.path("ca"), ca),
+                            "CRLfile = " + revoke()])
+        port = self.ports(sluss)["a"]
+        self.assertTrue(self.passes(port, leaf))
+        revoke(leaf)
+        wait_for(lambda: not self.passes(port, leaf), "the new list")
+        revoke()
+        wait_for(lambda: self.passes(port, leaf), "the list after that")
 
     def test_included(self):
         more = self.path("more.d")
