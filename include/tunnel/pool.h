@@ -12,6 +12,7 @@
 #include "net/loop.h"
 #include "net/resolve.h"
 #include "tunnel/endpoint.h"
+#include "tunnel/source.h"
 
 /*
  * The threads and what they share.  A lane is one thread with its loop, its
@@ -38,7 +39,9 @@ struct lane {
 	struct pool *pool;
 	struct loop *loop;
 	struct stage stage;
-	struct tunnel *tunnels;    /* all that it owns */
+	struct tunnel *tunnels;    /* all that it owns, the oldest first */
+	struct tunnel **last;      /* where the next one is added */
+	struct loop_timer telling; /* of failures that were not logged */
 	struct opening *askers;    /* those that wait for a name */
 	struct acceptor *acceptor; /* accept lanes only */
 	struct list list;
@@ -59,6 +62,7 @@ struct pool {
 	struct lane *accept;  size_t naccept;
 	struct lane *work;    size_t nwork;
 	struct resolver *resolver;
+	struct sources *sources;
 	atomic_uint max_tunnels;   /* no more than the loops were made for */
 	struct helper *helper;     /* who starts programs; NULL: none is ever started */
 	atomic_uint live;          /* tunnels that hold a slot */

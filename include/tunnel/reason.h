@@ -16,6 +16,8 @@
 	X(REASON_PROBE, false, "peer left before the TLS handshake")           \
 	X(REASON_PREFACE, false, "no agreement with the peer")                 \
 	X(REASON_PROXY, false, "PROXY header refused")                         \
+	X(REASON_SOURCE, false, "source refused")                              \
+	X(REASON_CROWDED, false, "dropped to make room, its handshake unfinished") \
 	X(REASON_UNAUTHORISED, false, "peer refused")                          \
 	X(REASON_BUSY_TIMEOUT, false, "TIMEOUTbusy exceeded")                  \
 	X(REASON_RESOLVE, false, "name not resolved")                          \

@@ -52,6 +52,7 @@ struct opening {
 	struct sock_setup setup;    /* of what we connect */
 	bool outcast;               /* may not pass: goes to the target of redirect */
 	bool asking;
+	bool met;                   /* the handshake is done: no stranger any more */
 	struct dial dial;
 	struct addr_spec wanted;    /* where the peer, or protocolHost, wants to go; text NULL: none */
 	bool forbidden;             /* … which is not for it */
@@ -70,6 +71,7 @@ struct tunnel {
 	struct tunnel *next, **link; /* in its lane */
 	struct lane *lane;
 	struct service *service;
+	struct source *source;       /* where it counts, or NULL */
 	const struct step *step;
 	struct opening *opening;     /* NULL once open */
 	uint64_t id;
@@ -80,6 +82,7 @@ struct tunnel {
 	uint64_t poll_at;            /* when to run the step again without an event; 0: never */
 	bool expired;
 	bool stdio;                  /* an end of it is our stdio */
+	bool unsaid;                 /* its end is not to be logged */
 	bool truncated;              /* … and the far side was told a proper end */
 	enum reason reason;
 	struct endpoint down, up;    /* the accepted side, the connected side */
@@ -130,6 +133,9 @@ void tunnel_poll(struct tunnel *, unsigned ms);
 int tunnel_adopt(struct tunnel *, struct lane *);
 void tunnel_release(struct tunnel *);
 
+/* The lane owns it from here on; it is the youngest there. */
+void tunnel_enlist(struct tunnel *, struct lane *);
+
 /* Frees what it needed only until it was open. */
 void tunnel_opened(struct tunnel *);
 
@@ -143,8 +149,21 @@ void tunnel_abort_side(const struct tunnel *, struct endpoint *);
 /* Ends a tunnel at once, from outside its steps, in its lane's thread. */
 void tunnel_cut(struct tunnel *);
 
-/* One line in the log about how it ended. */
+/*
+ * Ends the lane's oldest tunnels whose peers have not proved who they are, a few of those that have
+ * had their time (REASON_CROWDED, in the task phase).  Returns when to come back, or 0: there are
+ * none.  Programs that we serve as a TLS client are not strangers.
+ */
+uint64_t tunnel_make_room(struct lane *);
+
+/* One line in the log about how it ended; of one source's failed handshakes only
+ * some (SOURCE_LINES), but all at the level debug. */
 void tunnel_report(const struct tunnel *);
+
+/* What a lane needs for it. */
+void report_init(struct lane *);
+/* A failure was not logged: the lane sees to it that it is told later. */
+void report_later(struct lane *);
 
 /* The endpoint that speaks TLS (its session may not exist yet), and the other one. */
 struct endpoint *tunnel_tls_side(struct tunnel *);

@@ -14,6 +14,9 @@
 #define PACE_FIRST 5
 #define PACE_LAST 1000
 
+/* How often the other lanes are asked to make room, in milliseconds. */
+#define ASK_MS 50
+
 struct port {
 	struct watch watch;
 	struct acceptor *acceptor;
@@ -35,7 +38,9 @@ struct acceptor {
 	atomic_bool moved;   /* main may ask again */
 	unsigned pace;       /* the last wait for descriptors; 0: none needed */
 	struct loop_timer timer;
-	struct inbox_msg unpark, move;
+	atomic_bool asked;   /* to make room, and has not heard it yet */
+	uint64_t ask_at;     /* when it may ask the others to */
+	struct inbox_msg unpark, move, room;
 };
 
 #define OF(type, member, p) ((type *)((char *)(p) - offsetof(type, member)))
@@ -115,10 +120,51 @@ listen_or_pace(struct acceptor *a)
 		pace(a, strerror(errno));
 }
 
+/* Has the strangers of the other lanes make room; one that was asked already will. */
+static void
+ask_others(struct acceptor *a)
+{
+	struct pool *p = a->lane->pool;
+
+	for (size_t i = 0; i < p->naccept; i++) {
+		struct acceptor *other = p->accept[i].acceptor;
+
+		if (other != NULL && other != a && !atomic_exchange(&other->asked, true))
+			inbox_push(loop_inbox(other->lane->loop), &other->room);
+	}
+}
+
+/* Without a slot: strangers that are silent lose theirs, now or when they have had their
+ * time. */
+static void
+make_room(struct acceptor *a)
+{
+	uint64_t at = tunnel_make_room(a->lane);
+
+	if (at != 0)
+		loop_timer_set(a->lane->loop, &a->timer, at);
+}
+
+static void
+room_arrived(struct inbox_msg *m, void *owner)
+{
+	struct acceptor *a = OF(struct acceptor, room, m);
+
+	(void)owner;
+	atomic_store(&a->asked, false);
+	if (!pool_has_slot(a->lane->pool))
+		make_room(a);
+}
+
 static void
 pace_over(struct loop_timer *timer)
 {
-	listen_or_pace(OF(struct acceptor, timer, timer));
+	struct acceptor *a = OF(struct acceptor, timer, timer);
+
+	if (!a->waits)
+		listen_or_pace(a);
+	if (!pool_has_slot(a->lane->pool))
+		make_room(a);
 }
 
 /* False when a message that says so is under way: the node cannot be sent twice, so the
@@ -139,8 +185,16 @@ park(struct acceptor *a)
 	a->waits = true;
 	atomic_store(&a->parked, true);
 	/* One given back just now found nobody parked. */
-	if (pool_has_slot(a->lane->pool) && stops_waiting(a))
+	if (pool_has_slot(a->lane->pool) && stops_waiting(a)) {
 		listen_or_pace(a);
+		return;
+	}
+	make_room(a);
+	/* Once in a while: full and busy is no reason to keep everybody awake. */
+	if (loop_now(a->lane->loop) >= a->ask_at) {
+		ask_others(a);
+		a->ask_at = loop_now(a->lane->loop) + ASK_MS;
+	}
 }
 
 bool
@@ -162,21 +216,57 @@ unpark_arrived(struct inbox_msg *m, void *owner)
 	listen_or_pace(a);
 }
 
+/* Whether the peer may come in; if so *source counts it.  What stands behind a PROXY
+ * header is not known yet. */
+static bool
+admits(struct acceptor *a, struct service *s, const struct addr *peer,
+    struct source **source)
+{
+	char text[ADDR_TEXT];
+	enum admission v;
+	bool say;
+
+	*source = NULL;
+	if (s->conf->proxy_in)
+		return true;
+	v = source_admit(a->lane->pool->sources, s->conf, peer, loop_now(a->lane->loop), source,
+	    &say);
+	if (v == SOURCE_ADMITTED)
+		return true;
+	if (say)
+		log_line(LOG_NOTICE, "main", "Service [%s] refused connection from %s: %s",
+		    s->conf->name, addr_text(peer, text), admission_text(v));
+	else
+		report_later(a->lane);
+	return false;
+}
+
 /* What was accepted becomes a tunnel; it holds a slot. */
 static void
 take(struct acceptor *a, struct service *s, int fd, const struct addr *peer)
 {
 	const struct conf_sockopts *opts = &s->conf->sockopts;
+	struct source *source;
 	char text[ADDR_TEXT];
+	struct tunnel *t;
 	struct errmsg e;
 
+	if (!admits(a, s, peer, &source)) {
+		sock_reset(fd);
+		pool_free_slot(a->lane->pool);
+		return;
+	}
 	sock_tune(fd);
 	if (sockopt_apply(fd, 'l', opts->items, opts->n, &e) == -1)
 		log_line(LOG_WARNING, "main", "Service [%s] connection from %s: %s",
 		    s->conf->name, addr_text(peer, text), e.text);
-	if (tunnel_new(a->lane, s, fd, fd, peer) == NULL)
-		log_line(LOG_ERR, "main", "out of memory for a connection from %s",
-		    addr_text(peer, text));
+	if ((t = tunnel_new(a->lane, s, fd, fd, peer)) != NULL) {
+		t->source = source;
+		return;
+	}
+	source_leave(source);
+	log_line(LOG_ERR, "main", "out of memory for a connection from %s",
+	    addr_text(peer, text));
 }
 
 /* Returns false when no more should be tried now. */
@@ -285,6 +375,7 @@ acceptor_new(struct lane *lane, struct listening *l, struct errmsg *e)
 	a->timer.due = pace_over;
 	a->unpark.deliver = unpark_arrived;
 	a->move.deliver = move_arrived;
+	a->room.deliver = room_arrived;
 	if ((a->ports = ports_new(a, l)) == NULL)
 		goto err1;
 	if (listen_again(a) == -1)

@@ -1,8 +1,6 @@
-#include <stdio.h>
-
 #include "base/log.h"
 #include "tunnel/list.h"
-#include "tunnel/tunnel.h"
+#include "tunnel/trace.h"
 
 /* Tunnels a turn. */
 #define SLICE 32
@@ -26,12 +24,8 @@ list_one(const struct tunnel *t, uint64_t now)
 {
 	bool client = t->service->conf->client;
 	uint64_t ms = now - t->started;
-	char id[24];
-	const struct log_speaker speaker = { .id = id, .service = t->service->conf->name,
-		.level = -1 };
 
-	snprintf(id, sizeof(id), "%llu", (unsigned long long)t->id);
-	log_say(&speaker, LEVEL, "Service [%s] %s -> %s: %s; %llu bytes to TLS, %llu bytes from TLS; "
+	tunnel_log(t, LEVEL, "Service [%s] %s -> %s: %s; %llu bytes to TLS, %llu bytes from TLS; "
 	    "%llu.%03llu s", t->service->conf->name, t->from,
 	    t->to != NULL ? t->to : "(not connected)", state_of(t),
 	    (unsigned long long)(client ? t->fwd.bytes : t->rev.bytes),

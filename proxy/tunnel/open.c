@@ -408,7 +408,8 @@ handshake_done(struct tunnel *t, struct endpoint *ep)
 {
 	trace_negotiated(t);
 	tunnel_limit(t, 0);
-	if (!tls_session_refused(ep->tls))
+	t->opening->met = !tls_session_refused(ep->tls);
+	if (t->opening->met)
 		return STEP_NEXT;
 	tls_session_failure(ep->tls, &t->opening->why);
 	if (t->up.ops != NULL)
@@ -416,7 +417,7 @@ handshake_done(struct tunnel *t, struct endpoint *ep)
 	tunnel_log(t, LOG_NOTICE, "Redirecting connection");
 	tunnel_log(t, LOG_INFO, "Service [%s] redirects %s to %s: %s", t->service->conf->name,
 	    t->from, t->service->conf->redirect.items[0].text, t->opening->why.text);
-	t->opening->outcast = true;
+	t->opening->outcast = t->opening->met = true;
 	return STEP_NEXT;
 }
 
@@ -462,12 +463,7 @@ worker_takes(struct inbox_msg *m, void *owner)
 
 	if (tunnel_adopt(t, lane) == -1) {
 		/* Nobody owns it yet: give it a lane to end in. */
-		t->lane = lane;
-		t->link = &lane->tunnels;
-		t->next = lane->tunnels;
-		if (t->next != NULL)
-			t->next->link = &t->next;
-		lane->tunnels = t;
+		tunnel_enlist(t, lane);
 		t->reason = REASON_NOMEM;
 		tunnel_cut(t);
 	}
@@ -533,6 +529,27 @@ run_proxy_in(struct tunnel *t)
 	return preface_run(t, PREFACE_PROXY_IN);
 }
 
+/* What stood behind a PROXY header is judged as if it had come by itself. */
+static enum verdict
+run_admit(struct tunnel *t)
+{
+	struct opening *o = t->opening;
+	enum admission v;
+	bool say;
+
+	if (!t->service->conf->proxy_in || o->peer.len == 0)
+		return STEP_NEXT;
+	v = source_admit(t->lane->pool->sources, t->service->conf, &o->peer,
+	    loop_now(t->lane->loop), &t->source, &say);
+	if (v == SOURCE_ADMITTED)
+		return STEP_NEXT;
+	if (!say)
+		report_later(t->lane);
+	t->unsaid = !say;
+	errmsg_set(&o->why, "%s", admission_text(v));
+	return tunnel_fail(t, REASON_SOURCE);
+}
+
 static enum verdict
 run_clear(struct tunnel *t)
 {
@@ -559,6 +576,7 @@ run_answer(struct tunnel *t)
 }
 
 #define PROXY_IN { "waiting for a PROXY header", run_proxy_in, preface_late }
+#define ADMIT { "judging its source", run_admit, never_late }
 #define CLEAR { "negotiating in clear", run_clear, preface_late }
 #define HANDSHAKE { "in the TLS handshake", run_handshake, late_handshake }
 #define LATE { "negotiating inside TLS", run_late, preface_late }
@@ -570,16 +588,16 @@ run_answer(struct tunnel *t)
 
 /* The target is left alone until the peer is authorised. */
 static const struct step open_server[] = {
-	PROXY_IN, CLEAR, HANDSHAKE, LATE, CONNECT, HEADER, ANSWER, HAND_OVER,
+	PROXY_IN, ADMIT, CLEAR, HANDSHAKE, LATE, CONNECT, HEADER, ANSWER, HAND_OVER,
 };
 
 /* These greet the client with their target's words. */
 static const struct step open_greeter[] = {
-	PROXY_IN, CONNECT, CLEAR, HANDSHAKE, HAND_OVER,
+	PROXY_IN, ADMIT, CONNECT, CLEAR, HANDSHAKE, HAND_OVER,
 };
 
 static const struct step open_client[] = {
-	PROXY_IN, CONNECT, HEADER, CLEAR, HANDSHAKE, LATE, HAND_OVER,
+	PROXY_IN, ADMIT, CONNECT, HEADER, CLEAR, HANDSHAKE, LATE, HAND_OVER,
 };
 
 /* Nobody is accepted: a program begins, once the peer is known; or first of all, where the talk

@@ -26,6 +26,8 @@ static int
 lane_init(struct lane *lane, struct pool *pool)
 {
 	lane->pool = pool;
+	lane->last = &lane->tunnels;
+	report_init(lane);
 	list_init(lane);
 	/* A tunnel has a timer, and one more while it connects. */
 	lane->loop = loop_new(2 * (size_t)atomic_load(&pool->max_tunnels) + 16);
@@ -65,22 +67,26 @@ pool_new(size_t naccept, size_t nwork, unsigned max_tunnels, struct errmsg *e)
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		goto err0;
 	atomic_init(&p->max_tunnels, max_tunnels);
-	if ((p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) == -1)
+	if ((p->sources = sources_new()) == NULL)
 		goto err1;
-	if ((p->accept = lanes_new(naccept, p)) == NULL)
+	if ((p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) == -1)
 		goto err2;
+	if ((p->accept = lanes_new(naccept, p)) == NULL)
+		goto err3;
 	p->naccept = naccept;
 	if ((p->work = lanes_new(nwork, p)) == NULL)
-		goto err3;
+		goto err4;
 	p->nwork = nwork;
 	return p;
 
-err3:
+err4:
 	p->nwork = 0;
 	pool_free(p);
 	goto err0;
-err2:
+err3:
 	close(p->wake_fd);
+err2:
+	sources_free(p->sources);
 err1:
 	free(p);
 err0:
@@ -99,6 +105,7 @@ pool_free(struct pool *p)
 		lane_free(&p->work[i]);
 	free(p->accept);
 	free(p->work);
+	sources_free(p->sources);
 	close(p->wake_fd);
 	free(p);
 }
@@ -215,6 +222,7 @@ pool_stop(struct pool *p)
 	p->resolver = NULL;
 	for (size_t i = 0; i < p->naccept; i++)
 		lane_sweep(&p->accept[i]);
+	sources_tell(p->sources, UINT64_MAX);
 }
 
 bool

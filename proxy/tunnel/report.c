@@ -1,8 +1,11 @@
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "tunnel/trace.h"
+
+#define OF(type, member, p) ((type *)((char *)(p) - offsetof(type, member)))
 
 /* Whether the TLS session got as far as knowing what was negotiated. */
 static bool
@@ -50,6 +53,9 @@ describe_failure(const struct tunnel *t, struct errmsg *e)
 {
 	const struct endpoint *ep = tls_of(t);
 
+	/* What its step would have said is another story. */
+	if (t->reason == REASON_CROWDED)
+		return "";
 	if (t->opening != NULL)
 		return t->opening->why.text;
 	if (ep != NULL && (t->reason == REASON_ALERT || t->reason == REASON_PROTOCOL ||
@@ -72,6 +78,54 @@ describe_bytes(const struct tunnel *t, char *text, size_t cap)
 		    (unsigned long long)to_tls->bytes, (unsigned long long)from_tls->bytes);
 }
 
+/* The failures that a stranger can cause as often as it likes. */
+static bool
+is_strangers_failure(const struct tunnel *t)
+{
+	return !is_open(t) && !t->opening->met && !t->service->conf->client &&
+	    (t->reason == REASON_HANDSHAKE || t->reason == REASON_UNAUTHORISED ||
+	    t->reason == REASON_REFUSED_BY_PEER || t->reason == REASON_BUSY_TIMEOUT ||
+	    t->reason == REASON_PREFACE || t->reason == REASON_PROXY ||
+	    t->reason == REASON_CROWDED);
+}
+
+static void
+telling_due(struct loop_timer *timer)
+{
+	struct lane *lane = OF(struct lane, telling, timer);
+	uint64_t next = sources_tell(lane->pool->sources, loop_now(lane->loop));
+
+	if (next != 0)
+		loop_timer_set(lane->loop, timer, next);
+}
+
+void
+report_init(struct lane *lane)
+{
+	lane->telling.due = telling_due;
+}
+
+void
+report_later(struct lane *lane)
+{
+	if (lane->telling.timer.slot == 0)
+		loop_timer_set(lane->loop, &lane->telling,
+		    loop_now(lane->loop) + SOURCE_PERIOD_MS);
+}
+
+/* Whether its end is logged: where it was judged already, or now.  Who debugs wants all. */
+static bool
+is_said(const struct tunnel *t)
+{
+	if (t->unsaid)
+		return false;
+	if (!is_strangers_failure(t) || tunnel_log_wants(t, LOG_DEBUG) ||
+	    source_may_log(t->source, loop_now(t->lane->loop)))
+		return true;
+	report_later(t->lane);
+	return false;
+}
+
 void
 tunnel_report(const struct tunnel *t)
 {
@@ -81,6 +135,8 @@ tunnel_report(const struct tunnel *t)
 	const char *why = describe_failure(t, &e);
 	uint64_t ms = loop_now(t->lane->loop) - t->started;
 
+	if (!is_said(t))
+		return;
 	trace_ended(t, why);
 	if (!tunnel_log_wants(t, level))
 		return;

@@ -207,14 +207,19 @@ tunnel_adopt(struct tunnel *t, struct lane *lane)
 		wire_leave(&t->up.wire, l);
 		return -1;
 	}
-	t->lane = lane;
-	t->next = lane->tunnels;
-	t->link = &lane->tunnels;
-	if (t->next != NULL)
-		t->next->link = &t->next;
-	lane->tunnels = t;
+	tunnel_enlist(t, lane);
 	loop_post(l, &t->task);
 	return 0;
+}
+
+void
+tunnel_enlist(struct tunnel *t, struct lane *lane)
+{
+	t->lane = lane;
+	t->next = NULL;
+	t->link = lane->last;
+	*lane->last = t;
+	lane->last = &t->next;
 }
 
 void
@@ -233,6 +238,8 @@ tunnel_release(struct tunnel *t)
 	*t->link = t->next;
 	if (t->next != NULL)
 		t->next->link = t->link;
+	else
+		t->lane->last = t->link;
 	t->next = NULL;
 	t->link = NULL;
 	t->lane = NULL;
@@ -344,6 +351,7 @@ tunnel_end(struct tunnel *t)
 		end_stdio(t, lane->pool);
 	if (t->starter != NULL)
 		starter_tunnel_ended(t->starter);
+	source_leave(t->source);
 	service_unref(t->service);
 	free(t->from);
 	free(t->to);
@@ -351,6 +359,39 @@ tunnel_end(struct tunnel *t)
 	if (lane->acceptor == NULL)
 		atomic_fetch_sub_explicit(&lane->count, 1, memory_order_relaxed);
 	pool_free_slot(lane->pool);
+}
+
+/* How long a stranger may take for its handshake when the place is wanted by others; how
+ * many lose theirs at once, and how long to wait for more to be wanted. */
+#define ROOM_MS 2000
+#define ROOM_DROPS 32
+#define ROOM_AGAIN_MS 50
+
+static bool
+is_stranger(const struct tunnel *t)
+{
+	return t->opening != NULL && !t->opening->met && !t->service->conf->client &&
+	    !t->stdio && t->reason == REASON_NONE;
+}
+
+uint64_t
+tunnel_make_room(struct lane *lane)
+{
+	uint64_t now = loop_now(lane->loop);
+	int drops = 0;
+
+	for (struct tunnel *t = lane->tunnels; t != NULL; t = t->next) {
+		if (!is_stranger(t))
+			continue;
+		if (now < t->started + ROOM_MS)
+			return t->started + ROOM_MS;
+		if (drops++ == ROOM_DROPS)
+			break;
+		t->reason = REASON_CROWDED;
+		t->expired = true;
+		tunnel_wake(t);
+	}
+	return drops > 0 ? now + ROOM_AGAIN_MS : 0;
 }
 
 void

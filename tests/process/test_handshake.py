@@ -217,6 +217,12 @@ class OpenSsl(Program):
 
 class HandshakeCase(certs.CheckedCase):
 
+    def server(self, connect, *more, **kw):
+        """At debug each failure has its line; else those of one source are limited."""
+        if "--debug" not in more:
+            more += ("--debug", "debug")
+        return super().server(connect, *more, **kw)
+
     def context(self, *args, **kw):
         """Of a truncation Python tells as of a close_notify unless asked otherwise."""
         ctx = super().context(*args, **kw)
