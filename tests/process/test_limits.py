@@ -213,7 +213,7 @@ class BehindProxy(LimitCase):
             return None
 
     def proxied(self, *more):
-        return self.server("echo:", "--proxyin", "yes", "--proxyfrom", "127.0.0.1", *more)
+        return self.server("echo:", "--proxyin", "--proxyfrom", "127.0.0.1", *more)
 
     def test_lists(self):
         server = self.proxied("--allowfrom", "192.0.2.0/24", "--denyfrom", "192.0.2.66")
