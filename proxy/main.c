@@ -10,6 +10,7 @@
 #include "cmd/keygen.h"
 #include "cmd/run.h"
 #include "cmd/serve.h"
+#include "cmd/upgrade.h"
 #include "conf/value.h"
 
 /* The commands: what main() does is to find the right row. */
@@ -21,6 +22,7 @@ static const struct {
 	{ "client", cmd_serve },
 	{ "keygen", cmd_keygen },
 	{ "check", cmd_check },
+	{ "upgrade", cmd_upgrade },
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))

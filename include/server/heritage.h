@@ -22,9 +22,9 @@ bool heritage_detached(void);
  * port of the system's choice each service keeps its own.  *managed: a service manager owns it. */
 int heritage_take(const char *wanted, const char *service, bool *managed);
 
-/* We serve: returns once the other has stopped to, or has died.  Returns 0, or -1 with the message
+/* We serve, and shall write our pid to the file (NULL: to none): returns once the other has stopped to, or has died.  Returns 0, or -1 with the message
  * filled: it goes on, and we must end. */
-int heritage_ready(struct errmsg *);
+int heritage_ready(const char *pidfile, struct errmsg *);
 
 /* We cannot serve, for this reason. */
 void heritage_failed(const struct errmsg *);

@@ -2,6 +2,7 @@
 #define SERVER_LIFE_H_
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/errmsg.h"
 #include "conf/config.h"
@@ -27,6 +28,10 @@ bool life_settled(void);
 /* All threads run: takes the place of a process before us, writes the pid file, tells whoever
  * waits for us. */
 int life_ready(const struct config *, struct errmsg *);
+
+/* Another process serves in our place, and will write its pid to that file: ours is left to it
+ * where they are the same. */
+void life_leave(pid_t, const char *pidfile);
 
 /* The end, for the reason in the message or, when it is NULL, an orderly one. */
 void life_end(const struct errmsg *);

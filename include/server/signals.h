@@ -1,6 +1,8 @@
 #ifndef SERVER_SIGNALS_H_
 #define SERVER_SIGNALS_H_
 
+#include <sys/types.h>
+
 #include "base/errmsg.h"
 
 /*
@@ -10,7 +12,7 @@
  */
 int signals_open(struct errmsg *);
 
-/* The next signal that waits, or 0. */
-int signals_next(int);
+/* The next signal that waits, or 0; *sender is who sent it. */
+int signals_next(int, pid_t *sender);
 
 #endif

@@ -48,6 +48,9 @@ enum upgrade_state { UPGRADE_WAIT, UPGRADE_READY, UPGRADE_FAILED };
  * message is filled.  Never waits itself; give_up says that we waited enough. */
 enum upgrade_state upgrade_next(struct upgrade *, bool give_up, pid_t *, struct errmsg *);
 
+/* Of a process that is ready: the file that it writes its pid to; empty: none. */
+const char *upgrade_pidfile(const struct upgrade *);
+
 /* We accept no more: the place is the other one's. */
 void upgrade_go(struct upgrade *);
 

@@ -93,6 +93,9 @@ channel_take(int sock, int wait_ms, char text[CHANNEL_TEXT], int *passed)
 	if (poll(&p, 1, wait_ms) <= 0)
 		return CHANNEL_NONE;
 	n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	/* The other end closed with something unread: that is told once, and first. */
+	if (n == -1 && errno == ECONNRESET)
+		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return CHANNEL_NONE;
 	if (n <= 0)

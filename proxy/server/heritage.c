@@ -153,7 +153,7 @@ heritage_take(const char *wanted, const char *service, bool *managed)
 }
 
 int
-heritage_ready(struct errmsg *e)
+heritage_ready(const char *pidfile, struct errmsg *e)
 {
 	char text[CHANNEL_TEXT];
 	enum channel_packet packet;
@@ -161,7 +161,8 @@ heritage_ready(struct errmsg *e)
 
 	if (heritage.sock == -1)
 		return 0;
-	if (channel_send(heritage.sock, -1, "ready %ld", (long)getpid()) == -1)
+	if (channel_send(heritage.sock, -1, "ready %ld %s", (long)getpid(),
+	    pidfile != NULL ? pidfile : "") == -1)
 		return 0; /* it died: all is ours */
 	packet = channel_take(heritage.sock, ANSWER_MS, text, &fd);
 	if (fd != -1)

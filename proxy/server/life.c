@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -123,7 +124,7 @@ life_ready(const struct config *c, struct errmsg *e)
 	 * is no reason to end. */
 	bool heir = heritage_is();
 
-	if (heritage_ready(e) == -1)
+	if (heritage_ready(c->pid, e) == -1)
 		return -1;
 	if (c->pid != NULL && pidfile_write(c->pid, e) == -1) {
 		if (!heir)
@@ -137,6 +138,15 @@ life_ready(const struct config *c, struct errmsg *e)
 	systemd_ready("Serving");
 	life.ready = true;
 	return 0;
+}
+
+void
+life_leave(pid_t successor, const char *pidfile)
+{
+	systemd_hand_over((long)successor);
+	if (life.pidfile != NULL && strcmp(life.pidfile, pidfile) != 0)
+		pidfile_remove(life.pidfile);
+	life.pidfile = NULL;
 }
 
 void

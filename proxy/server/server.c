@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "net/stdio.h"
+#include "server/asking.h"
 #include "server/grants.h"
 #include "server/life.h"
 #include "server/limits.h"
@@ -127,9 +128,10 @@ start(struct server *s, struct errmsg *e)
 static void
 take_signals(struct server *s)
 {
+	pid_t sender;
 	int sig;
 
-	while ((sig = signals_next(s->signal_fd)) != 0)
+	while ((sig = signals_next(s->signal_fd, &sender)) != 0)
 		switch (sig) {
 		case SIGHUP:
 			s->reload = true;
@@ -141,7 +143,12 @@ take_signals(struct server *s)
 			s->list = true;
 			break;
 		default:
-			s->ends++;
+			if (sig != asking_signal()) {
+				s->ends++;
+				break;
+			}
+			s->succession.asked = true;
+			s->succession.asking = sender;
 		}
 }
 
@@ -156,15 +163,17 @@ sooner(int a, int b)
 static void
 wait_event(struct server *s, int ms)
 {
-	struct pollfd fds[3] = {
+	struct pollfd fds[4] = {
 		{ .fd = s->signal_fd, .events = POLLIN },
 		{ .fd = s->pool->wake_fd, .events = POLLIN },
 		{ .fd = changes_fd(&s->changes), .events = POLLIN },
+		{ .fd = succession_fd(&s->succession), .events = POLLIN },
 	};
 	uint64_t now = now_ms();
 
 	ms = sooner(ms, changes_wait(&s->changes, now));
-	poll(fds, 3, sooner(ms, watchdog_turn(&s->watchdog, s->pool, now)));
+	ms = sooner(ms, succession_wait(&s->succession, now));
+	poll(fds, 4, sooner(ms, watchdog_turn(&s->watchdog, s->pool, now)));
 	pool_main_woke(s->pool);
 	take_signals(s);
 	changes_look(&s->changes, now_ms());
@@ -207,7 +216,7 @@ stop_accepting(struct server *s)
 static const char *
 why_not(const struct server *s)
 {
-	if (s->ends > 0)
+	if (s->ends > 0 || s->succession.successor != 0)
 		return "stopping";
 	if (services_accept_stdio(&s->services) || atomic_load(&s->pool->stdio_taken))
 		return "the tunnel on stdio is the only one";
@@ -238,6 +247,8 @@ take_requests(struct server *s)
 		log_line(LOG_NOTICE, "main", "Reload ignored: %s", why);
 	else if (s->reload)
 		server_reload(s);
+	if (s->succession.asked)
+		succession_ask(s, why, now_ms());
 	s->reload = s->reopen = s->list = false;
 }
 
@@ -249,6 +260,10 @@ serve(struct server *s)
 
 	while (s->ends == 0 && atomic_load(&s->pool->stdio_end) == STDIO_OPEN) {
 		wait_event(s, -1);
+		if (succession_look(&s->succession, now_ms())) {
+			listeners_leave(&s->listeners);
+			break;
+		}
 		take_requests(s);
 		/* One tunnel on stdio, and that one is there: nobody else is let in. */
 		if (accepting && atomic_load(&s->pool->stdio_taken)) {
@@ -259,6 +274,7 @@ serve(struct server *s)
 	systemd_stopping("Stopping");
 	if (accepting)
 		stop_accepting(s);
+	succession_finish(&s->succession);
 }
 
 /* Lets tunnels finish, until the time is over or a second signal. */

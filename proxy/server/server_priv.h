@@ -8,6 +8,7 @@
 #include "server/changes.h"
 #include "server/listeners.h"
 #include "server/server.h"
+#include "server/upgrade.h"
 #include "server/watchdog.h"
 #include "tunnel/pool.h"
 #include "tunnel/service.h"
@@ -17,6 +18,16 @@
 struct services {
 	struct service **items;
 	size_t n;
+};
+
+/* A process that takes our place, when one was asked for. */
+struct succession {
+	bool asked;
+	pid_t asking;            /* who asked last; 0: unknown */
+	pid_t asker;             /* for the one that starts */
+	struct upgrade *upgrade; /* under way */
+	uint64_t until;          /* when we give it up */
+	pid_t successor;         /* it serves: we do not any more */
 };
 
 /* What main has; its thread only. */
@@ -34,6 +45,7 @@ struct server {
 	unsigned ends;        /* signals that asked for the end so far */
 	bool reload, reopen, list; /* asked for */
 	struct watchdog watchdog;
+	struct succession succession;
 };
 
 /* Makes every service, with the TLS contexts of those that are now where nothing changed.
@@ -55,5 +67,19 @@ void server_move_acceptors(struct pool *);
  * fails is logged, and all is as before.
  */
 void server_reload(struct server *);
+
+/* Starts another process to take our place, or says why not.  Times are the monotonic clock's. */
+void succession_ask(struct server *, const char *why_not, uint64_t now);
+
+/* What to wait for: a descriptor, and so many milliseconds; -1 each: nothing. */
+int succession_fd(const struct succession *);
+int succession_wait(const struct succession *, uint64_t now);
+
+/* Looks how it does; true: it serves, and succession_finish() is to be called once we have
+ * stopped to accept. */
+bool succession_look(struct succession *, uint64_t now);
+
+/* The place is the other's; one that is not ready yet is sent away. */
+void succession_finish(struct succession *);
 
 #endif

@@ -4,13 +4,14 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "server/asking.h"
 #include "server/signals.h"
 
 int
 signals_open(struct errmsg *e)
 {
 	static const int ends[] = { SIGTERM, SIGINT, SIGQUIT };
-	static const int requests[] = { SIGHUP, SIGUSR1, SIGUSR2 };
+	const int requests[] = { SIGHUP, SIGUSR1, SIGUSR2, asking_signal() };
 	struct sigaction old;
 	sigset_t set;
 	int fd;
@@ -29,11 +30,12 @@ signals_open(struct errmsg *e)
 }
 
 int
-signals_next(int fd)
+signals_next(int fd, pid_t *sender)
 {
 	struct signalfd_siginfo info;
 
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return 0;
+	*sender = (pid_t)info.ssi_pid;
 	return (int)info.ssi_signo;
 }

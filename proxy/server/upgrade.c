@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ struct upgrade {
 	int sock;
 	bool told;    /* to go */
 	char complaint[COMPLAINT];
+	char pidfile[PATH_MAX];
 };
 
 /* How we were started, and what the new process gets. */
@@ -129,10 +131,11 @@ upgrade_exec(int fd)
 {
 	sigset_t none;
 
+	/* First the folder: its descriptor may be the one that the channel gets. */
+	if (origin.folder != -1 && fchdir(origin.folder) == -1)
+		return;
 	if (dup2(fd, CHANNEL_FD) == -1 || fcntl(CHANNEL_FD, F_SETFD, 0) == -1 ||
 	    dup2(CHANNEL_FD, STDERR_FILENO) == -1)
-		return;
-	if (origin.folder != -1 && fchdir(origin.folder) == -1)
 		return;
 	setrlimit(RLIMIT_NOFILE, &origin.files);
 	signal(SIGPIPE, SIG_DFL);
@@ -147,12 +150,16 @@ upgrade_exec(int fd)
 static void __attribute__((noreturn))
 become(int fd)
 {
-	static const char sorry[] = "the program file cannot be started";
+	static const char sorry[] = "the program file cannot be started: ";
+	struct iovec parts[2] = { { .iov_base = (char *)(uintptr_t)sorry,
+		.iov_len = sizeof(sorry) - 1 } };
+	const char *why;
 
 	upgrade_exec(fd);
-	if (write(fd, sorry, sizeof(sorry) - 1) == -1)
-		_exit(126);
-	_exit(127);
+	why = strerrordesc_np(errno);
+	parts[1].iov_base = (char *)(uintptr_t)why;
+	parts[1].iov_len = strlen(why);
+	_exit(writev(fd, parts, 2) == -1 ? 126 : 127);
 }
 
 /* A grandchild: it outlives us, and whoever is to reap it shall know it from the start. */
@@ -265,7 +272,7 @@ upgrade_next(struct upgrade *u, bool give_up, pid_t *pid, struct errmsg *e)
 {
 	char text[CHANNEL_TEXT];
 	enum channel_packet packet;
-	long n;
+	char *end;
 	int fd;
 
 	while ((packet = channel_take(u->sock, 0, text, &fd)) != CHANNEL_NONE) {
@@ -277,8 +284,9 @@ upgrade_next(struct upgrade *u, bool give_up, pid_t *pid, struct errmsg *e)
 		}
 		if (packet == CHANNEL_STDERR) {
 			keep_complaint(u, text);
-		} else if (sscanf(text, "ready %ld", &n) == 1) {
-			*pid = (pid_t)n;
+		} else if (strncmp(text, "ready ", 6) == 0) {
+			*pid = (pid_t)strtol(text + 6, &end, 10);
+			snprintf(u->pidfile, sizeof(u->pidfile), "%s", end + (*end == ' '));
 			return UPGRADE_READY;
 		} else if (strncmp(text, "failed ", 7) == 0) {
 			errmsg_set(e, "the new process cannot serve: %s", text + 7);
@@ -289,6 +297,12 @@ upgrade_next(struct upgrade *u, bool give_up, pid_t *pid, struct errmsg *e)
 		return UPGRADE_WAIT;
 	errmsg_set(e, "the new process does not become ready");
 	return UPGRADE_FAILED;
+}
+
+const char *
+upgrade_pidfile(const struct upgrade *u)
+{
+	return u->pidfile;
 }
 
 void
