@@ -27,6 +27,9 @@ int file_open(const char *path);
 /* The names in a folder but "." and "..", in no order, as one list that is freed with
  * file_names_free().  Returns 0, or -1 with errno set. */
 int file_names(const char *path, char ***names, size_t *n);
+
+/* The same, whoever is to be asked, of the kernel. */
+int file_names_here(const char *path, char ***names, size_t *n);
 void file_names_free(char **names, size_t n);
 
 #endif

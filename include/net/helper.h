@@ -4,11 +4,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/errmsg.h"
 #include "net/addr.h"
-#include "net/sock.h"
 
 /*
  * The helper process: forked before any thread, it starts the programs of exec, and
@@ -28,13 +28,16 @@ struct helper_policy {
 	void *arg;
 	bool (*may_open)(void *arg, const char *path);
 	bool (*may_list)(void *arg, const char *path);
-	/* What a socket gets that listens there; NULL: it must not. */
-	const struct sock_setup *(*may_listen)(void *arg, const struct addr *);
+	bool (*may_touch)(void *arg, const char *path); /* a unix socket's file */
+	/* As sock_listen(); EPERM where it must not. */
+	int (*listen)(void *arg, const struct addr *, bool overlaps, struct addr *bound,
+	    struct errmsg *);
 	/* Reads the configuration anew, so that the three above know what it names now.
 	 * On -1 all stays as it was. */
 	int (*renew)(void *arg, struct errmsg *);
 	/* Gives up the privileges that a program must not have; NULL: there are none. */
 	int (*drop)(void *arg, struct errmsg *);
+	const char *folder; /* where programs begin; NULL: where we are now */
 	uid_t owner;    /* of the terminals of programs; (uid_t)-1: the helper's user */
 	bool stderr_is_peer; /* a program's stderr goes where its stdout goes, not to our own */
 };
@@ -61,9 +64,13 @@ pid_t helper_pid(const struct helper *);
 int helper_open(struct helper *, const char *path);
 int helper_names(struct helper *, const char *path, char ***names, size_t *n);
 
-/* As sock_listen(), set up as the policy says: the descriptor, or -1 with the message filled
- * and errno set. */
-int helper_listen(struct helper *, const struct addr *, struct addr *bound, struct errmsg *);
+/* As policy.listen: the descriptor, or -1 with the message filled and errno set. */
+int helper_listen(struct helper *, const struct addr *, bool overlaps, struct addr *bound,
+    struct errmsg *);
+
+/* As lstat() and unlink() for the file of a unix socket; anything else is not removed. */
+int helper_lstat(struct helper *, const char *path, struct stat *);
+int helper_unlink(struct helper *, const char *path);
 
 /* Has it call policy.renew.  Returns 0, or -1 with the message filled. */
 int helper_renew(struct helper *, struct errmsg *);

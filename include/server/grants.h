@@ -1,6 +1,8 @@
 #ifndef SERVER_GRANTS_H_
 #define SERVER_GRANTS_H_
 
+#include <sys/stat.h>
+
 #include "base/errmsg.h"
 #include "conf/config.h"
 #include "net/helper.h"
@@ -27,9 +29,14 @@ void grants_settle(struct helper *);
  * message filled: what was granted stays. */
 int grants_renew(struct errmsg *);
 
-/* As sock_listen() or, without an address, sock_listen_any(), by the helper where it is asked. */
-int grants_listen(const struct addr *, const char *port, const struct sock_setup *,
-    struct addr *bound, struct errmsg *);
+/* As sock_listen() or, without an address, sock_listen_any(), by the helper where it is asked.  A
+ * unix socket's file gets the section's owner. */
+int grants_listen(const struct addr *, const char *port, const struct conf_service *,
+    const struct sock_setup *, struct addr *bound, struct errmsg *);
+
+/* As lstat() and unlink() of a unix socket's file, by the helper where it is asked. */
+int grants_lstat(const char *path, struct stat *);
+int grants_unlink(const char *path);
 
 /* The end: files are the kernel's again. */
 void grants_end(struct helper *);

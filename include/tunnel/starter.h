@@ -8,10 +8,11 @@
 #include "tunnel/service.h"
 
 /*
- * Who begins the tunnels that nobody is accepted for: those of exec and connect.  Each such
- * service has one at a time; when it has ended and retry is on, the next begins after a while.
- *
- * A starter lives in the first accept lane.  Main's table of them only sends messages there.
+ * Who begins the tunnels that nobody is accepted for: those of exec and connect.  Each
+ * such service has one at a time; when it has ended and retry is on, the next begins
+ * after a while.
+ * A starter lives in the first accept lane.  Main's table of them only sends messages
+ * there.
  */
 struct starter;
 
@@ -21,10 +22,11 @@ struct starters {
 };
 
 /*
- * Makes the table fit the services: new ones begin, those that are in it already (by their
- * names) go on with the new settings from their next tunnel on, and one whose tunnel is over for good begins
- * anew; the others begin no more.  Prepared first, so that it cannot fail when it is to hold; a preparation
- * that is given up is freed.  Before the lanes run, or while they do; main only.
+ * Makes the table fit the services: new ones begin, those that are in it already (by
+ * their names) go on with the new settings from their next tunnel on, and one whose
+ * tunnel is over for good begins anew; the others begin no more.  Prepared first, so
+ * that it cannot fail when it is to hold; a preparation that is given up is freed.
+ * Before the lanes run, or while they do; main only.
  */
 struct starters_change;
 

@@ -62,13 +62,19 @@ read_names(DIR *dir, char ***names, size_t *n)
 int
 file_names(const char *path, char ***names, size_t *n)
 {
+	if (source != NULL)
+		return source->names(source->arg, path, names, n);
+	return file_names_here(path, names, n);
+}
+
+int
+file_names_here(const char *path, char ***names, size_t *n)
+{
 	DIR *dir;
 	int rc, why;
 
 	*names = NULL;
 	*n = 0;
-	if (source != NULL)
-		return source->names(source->arg, path, names, n);
 	if ((dir = opendir(path)) == NULL)
 		return -1;
 	rc = read_names(dir, names, n);

@@ -105,16 +105,16 @@ helper_pid(const struct helper *h)
 /* Asks and waits.  Returns what was received (the caller frees it; head.value is 0), or
  * NULL with errno and the message set. */
 static struct helper_message *
-ask(struct helper *h, enum helper_kind kind, const void *text, size_t n, struct errmsg *e)
+ask(struct helper *h, const struct helper_head *head, const void *text, size_t n,
+    struct errmsg *e)
 {
-	const struct helper_head head = { .kind = kind };
 	struct helper_message *m;
 	int rc = 0, why;
 
 	if ((m = malloc(sizeof(*m))) == NULL)
 		goto err0;
 	pthread_mutex_lock(&h->lock);
-	if (helper_send(h->sock, &head, text, n, NULL, 0, 0) == 0)
+	if (helper_send(h->sock, head, text, n, NULL, 0, 0) == 0)
 		rc = helper_receive(h->sock, &m->head, m->text, sizeof(m->text) - 1, &m->n,
 		    m->fds, &m->nfds, 0);
 	if (rc == 0)
@@ -139,14 +139,22 @@ err0:
 	return NULL;
 }
 
+static struct helper_message *
+ask_about(struct helper *h, enum helper_kind kind, const char *path)
+{
+	const struct helper_head head = { .kind = kind };
+	struct errmsg e;
+
+	return ask(h, &head, path, strlen(path) + 1, &e);
+}
+
 static int
 ask_path(struct helper *h, enum helper_kind kind, const char *path)
 {
-	struct helper_message *m;
-	struct errmsg e;
+	struct helper_message *m = ask_about(h, kind, path);
 	int fd;
 
-	if ((m = ask(h, kind, path, strlen(path) + 1, &e)) == NULL)
+	if (m == NULL)
 		return -1;
 	fd = m->nfds == 1 ? m->fds[0] : -1;
 	free(m);
@@ -220,12 +228,14 @@ helper_names(struct helper *h, const char *path, char ***names, size_t *n)
 }
 
 int
-helper_listen(struct helper *h, const struct addr *a, struct addr *bound, struct errmsg *e)
+helper_listen(struct helper *h, const struct addr *a, bool overlaps, struct addr *bound,
+    struct errmsg *e)
 {
+	const struct helper_head head = { .kind = ASK_LISTEN, .value = overlaps };
 	struct helper_message *m;
 	int fd = -1;
 
-	if ((m = ask(h, ASK_LISTEN, a, sizeof(*a), e)) == NULL)
+	if ((m = ask(h, &head, a, sizeof(*a), e)) == NULL)
 		return -1;
 	if (m->nfds == 1 && m->n == sizeof(*bound)) {
 		memcpy(bound, m->text, sizeof(*bound));
@@ -236,9 +246,31 @@ helper_listen(struct helper *h, const struct addr *a, struct addr *bound, struct
 }
 
 int
+helper_lstat(struct helper *h, const char *path, struct stat *st)
+{
+	struct helper_message *m = ask_about(h, ASK_LSTAT, path);
+
+	if (m == NULL)
+		return -1;
+	memcpy(st, m->text, sizeof(*st));
+	free(m);
+	return 0;
+}
+
+int
+helper_unlink(struct helper *h, const char *path)
+{
+	struct helper_message *m = ask_about(h, ASK_UNLINK, path);
+
+	free(m);
+	return m != NULL ? 0 : -1;
+}
+
+int
 helper_renew(struct helper *h, struct errmsg *e)
 {
-	struct helper_message *m = ask(h, ASK_RENEW, NULL, 0, e);
+	const struct helper_head head = { .kind = ASK_RENEW };
+	struct helper_message *m = ask(h, &head, NULL, 0, e);
 
 	free(m);
 	return m != NULL ? 0 : -1;

@@ -69,6 +69,9 @@ path_of(const struct helper_message *m)
 	return m->n > 0 && memchr(m->text, '\0', m->n) == m->text + m->n - 1 ? m->text : NULL;
 }
 
+/* Each returns 0 or a descriptor, with what else is to be said in out, or -1 with the
+ * message filled and errno set. */
+
 static int
 answer_path(const struct helper_policy *p, const struct helper_message *m, struct errmsg *e)
 {
@@ -80,32 +83,46 @@ answer_path(const struct helper_policy *p, const struct helper_message *m, struc
 	errno = EPERM;
 	if (path != NULL && may != NULL && may(p->arg, path))
 		fd = m->head.kind == ASK_OPEN ? open_plain(path) : list(path);
+	else
+		errno = EPERM;
 	if (fd == -1)
 		errmsg_set(e, "%s", strerror(errno));
 	return fd;
+}
+
+/* Of a unix socket's file; nothing else is removed. */
+static int
+answer_touch(const struct helper_policy *p, const struct helper_message *m, struct stat *st,
+    struct errmsg *e)
+{
+	const char *path = path_of(m);
+	int rc = -1;
+
+	errno = EPERM;
+	if (path != NULL && p->may_touch != NULL && p->may_touch(p->arg, path))
+		rc = lstat(path, st);
+	if (rc == 0 && m->head.kind == ASK_UNLINK) {
+		rc = -1;
+		errno = EPERM;
+		if (S_ISSOCK(st->st_mode))
+			rc = unlink(path);
+	}
+	return rc == 0 ? 0 : errmsg_set(e, "%s", strerror(errno));
 }
 
 static int
 answer_listen(const struct helper_policy *p, const struct helper_message *m,
     struct addr *bound, struct errmsg *e)
 {
-	const struct sock_setup *how = NULL;
-	char text[ADDR_TEXT];
 	struct addr a;
 
-	errno = EPERM;
-	if (m->n != sizeof(a))
-		return errmsg_set(e, "malformed request");
-	memcpy(&a, m->text, sizeof(a));
-	if (a.len > sizeof(a.u))
-		return errmsg_set(e, "malformed request");
-	if (p->may_listen != NULL)
-		how = p->may_listen(p->arg, &a);
-	errno = EPERM;
-	if (how == NULL)
-		return errmsg_set(e, "%s: the configuration names no such address",
-		    addr_text(&a, text));
-	return sock_listen(&a, how, bound, e);
+	if (m->n == sizeof(a))
+		memcpy(&a, m->text, sizeof(a));
+	if (m->n != sizeof(a) || a.len > sizeof(a.u) || p->listen == NULL) {
+		errno = EPERM;
+		return errmsg_set(e, "this helper process does not listen");
+	}
+	return p->listen(p->arg, &a, m->head.value != 0, bound, e);
 }
 
 static int
@@ -120,14 +137,26 @@ answer_renew(const struct helper_policy *p, struct errmsg *e)
 void
 helper_answer(int sock, const struct helper_policy *p, struct helper_message *m)
 {
+	const bool brings = m->head.kind != ASK_RENEW && m->head.kind != ASK_LSTAT &&
+	    m->head.kind != ASK_UNLINK;
 	struct helper_head head = { .kind = ANSWER };
 	struct errmsg e = { .text = "" };
-	struct addr bound = { 0 };
+	union {
+		struct addr bound;
+		struct stat st;
+	} out = { 0 };
+	size_t n = 0;
 	int fd;
 
 	switch (m->head.kind) {
 	case ASK_LISTEN:
-		fd = answer_listen(p, m, &bound, &e);
+		fd = answer_listen(p, m, &out.bound, &e);
+		n = sizeof(out.bound);
+		break;
+	case ASK_LSTAT:
+	case ASK_UNLINK:
+		fd = answer_touch(p, m, &out.st, &e);
+		n = sizeof(out.st);
 		break;
 	case ASK_RENEW:
 		fd = answer_renew(p, &e);
@@ -140,11 +169,7 @@ helper_answer(int sock, const struct helper_policy *p, struct helper_message *m)
 		helper_send(sock, &head, e.text, strlen(e.text), NULL, 0, 0);
 		return;
 	}
-	if (m->head.kind == ASK_RENEW) {
-		helper_send(sock, &head, NULL, 0, NULL, 0, 0);
-		return;
-	}
-	helper_send(sock, &head, &bound, m->head.kind == ASK_LISTEN ? sizeof(bound) : 0, &fd,
-	    1, 0);
-	close(fd);
+	helper_send(sock, &head, &out, n, &fd, brings, 0);
+	if (brings)
+		close(fd);
 }

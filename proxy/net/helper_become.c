@@ -108,6 +108,10 @@ helper_become(const struct helper_start *s, struct errmsg *e)
 	char **env;
 
 	setsid();
+	if (p->folder != NULL && chdir(p->folder) == -1) {
+		errmsg_set(e, "%s: %s", p->folder, strerror(errno));
+		return;
+	}
 	if (take_descriptors(s, e) == -1)
 		return;
 	if ((env = environment(s->env)) == NULL) {

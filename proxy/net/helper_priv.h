@@ -15,7 +15,10 @@ enum helper_kind {
 	/* Requests. */
 	ASK_OPEN,    /* path; answered with a descriptor */
 	ASK_NAMES,   /* path; answered with a file that has the names, a NUL behind each */
-	ASK_LISTEN,  /* struct addr; answered with a descriptor and where it is bound */
+	ASK_LISTEN,  /* struct addr, value: whether it overlaps; answered with a descriptor and
+	                where it is bound */
+	ASK_LSTAT,   /* path; answered with a struct stat */
+	ASK_UNLINK,  /* path */
 	ASK_RENEW,
 	ASK_SPAWN,   /* value: flags; path, argv, env, a NUL behind each.  Descriptors: the
 	                program's own socket, and what it gets as stdin and stdout */

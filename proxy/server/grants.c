@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "server/grants.h"
@@ -13,6 +14,7 @@ static struct {
 	struct config *conf;
 	const struct loader *loader;
 	struct privileges less; /* what a program is left with */
+	struct grants_list sockets; /* paths that it has ever named */
 } grants;
 
 /* Whom main asks; NULL: the kernel. */
@@ -41,37 +43,87 @@ static bool
 may_open(void *arg, const char *path)
 {
 	(void)arg;
-	return grants_file(grants.conf, path);
+	return grants_asked_file(path) || grants_file(grants.conf, path);
 }
 
 static bool
 may_list(void *arg, const char *path)
 {
 	(void)arg;
-	return grants_folder(grants.conf, path);
+	return grants_asked_folder(path) || grants_folder(grants.conf, path);
 }
 
-static const struct sock_setup *
-may_listen(void *arg, const struct addr *a)
+static bool
+may_touch(void *arg, const char *path)
 {
-	static struct sock_setup setup;
+	(void)arg;
+	return grants_list_has(&grants.sockets, path);
+}
+
+/* Listens, and gives a socket's file to whom the section says. */
+static int
+open_place(const struct addr *a, const struct conf_service *c, const struct sock_setup *how,
+    struct addr *bound, struct errmsg *e)
+{
+	int fd = sock_listen(a, how, bound, e);
+
+	if (fd == -1 || a->u.sa.sa_family != AF_UNIX ||
+	    (c->setuid == NULL && c->setgid == NULL))
+		return fd;
+	if (privileges_give(a->u.un.sun_path, c->setuid, c->setgid, e) == 0)
+		return fd;
+	unlink(a->u.un.sun_path);
+	close(fd);
+	errno = EINVAL;
+	return -1;
+}
+
+static int
+listen_there(void *arg, const struct addr *a, bool overlaps, struct addr *bound,
+    struct errmsg *e)
+{
+	const struct conf_service *c;
+	struct sock_setup how;
+	char text[ADDR_TEXT];
 
 	(void)arg;
-	return grants_place(grants.conf, a, &setup) ? &setup : NULL;
+	if ((c = grants_place(grants.conf, a, &how)) == NULL) {
+		errno = EPERM;
+		return errmsg_set(e, "%s: the configuration names no such address",
+		    addr_text(a, text));
+	}
+	how.overlaps = overlaps;
+	return open_place(a, c, &how, bound, e);
+}
+
+static void
+note_sockets(void)
+{
+	for (size_t i = 0; i < grants.conf->nservices; i++) {
+		const struct conf_addrs *accept = &grants.conf->services[i].accept;
+
+		for (size_t k = 0; k < accept->n; k++)
+			if (accept->items[k].kind == ADDR_UNIX)
+				grants_list_add(&grants.sockets, accept->items[k].path);
+	}
 }
 
 static int
 renew(void *arg, struct errmsg *e)
 {
-	struct config *c = grants.loader->load(grants.loader->arg, e);
+	struct config *c;
 
 	(void)arg;
+	grants_note(true);
+	c = grants.loader->load(grants.loader->arg, e);
+	grants_note(false);
 	if (c == NULL) {
 		errno = EINVAL;
 		return -1;
 	}
 	config_free(grants.conf);
 	grants.conf = c;
+	note_sockets();
 	return 0;
 }
 
@@ -83,6 +135,7 @@ grants_start(struct config *c, const struct loader *loader, struct helper **help
 {
 	struct helper_policy policy = {
 		.owner = (uid_t)-1,
+		.folder = life_detaches() ? "/" : NULL,
 		/* Where our stderr is the log's, it is not the peer's. */
 		.stderr_is_peer = c->foreground != FOREGROUND_YES,
 	};
@@ -104,11 +157,14 @@ grants_start(struct config *c, const struct loader *loader, struct helper **help
 		policy.owner = grants.less.user ? grants.less.uid : (uid_t)-1;
 		policy.may_open = may_open;
 		policy.may_list = may_list;
-		policy.may_listen = may_listen;
+		policy.may_touch = may_touch;
+		policy.listen = listen_there;
 		policy.renew = renew;
+		note_sockets();
 	}
 	*helper = helper_start(&policy, e);
 	privileges_free(&grants.less);
+	grants_list_free(&grants.sockets);
 	return *helper != NULL ? 0 : -1;
 }
 
@@ -143,7 +199,7 @@ grants_renew(struct errmsg *e)
 
 /* Every address of the machine: both families, or what it has of them. */
 static int
-ask_everywhere(const char *port, struct addr *bound, struct errmsg *e)
+ask_everywhere(const char *port, bool overlaps, struct addr *bound, struct errmsg *e)
 {
 	struct addr a;
 	int fd = -1;
@@ -151,7 +207,7 @@ ask_everywhere(const char *port, struct addr *bound, struct errmsg *e)
 	for (int family = 0; family < 2 && fd == -1; family++) {
 		if (grants_everywhere(family == 0, port, &a, e) == -1)
 			continue;
-		fd = helper_listen(asked, &a, bound, e);
+		fd = helper_listen(asked, &a, overlaps, bound, e);
 		if (fd == -1 && errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
 			break;
 	}
@@ -159,14 +215,26 @@ ask_everywhere(const char *port, struct addr *bound, struct errmsg *e)
 }
 
 int
-grants_listen(const struct addr *a, const char *port, const struct sock_setup *how,
-    struct addr *bound, struct errmsg *e)
+grants_listen(const struct addr *a, const char *port, const struct conf_service *c,
+    const struct sock_setup *how, struct addr *bound, struct errmsg *e)
 {
 	if (asked != NULL)
-		return a != NULL ? helper_listen(asked, a, bound, e) :
-		    ask_everywhere(port, bound, e);
-	return a != NULL ? sock_listen(a, how, bound, e) :
+		return a != NULL ? helper_listen(asked, a, how->overlaps, bound, e) :
+		    ask_everywhere(port, how->overlaps, bound, e);
+	return a != NULL ? open_place(a, c, how, bound, e) :
 	    sock_listen_any(port, how, bound, e);
+}
+
+int
+grants_lstat(const char *path, struct stat *st)
+{
+	return asked != NULL ? helper_lstat(asked, path, st) : lstat(path, st);
+}
+
+int
+grants_unlink(const char *path)
+{
+	return asked != NULL ? helper_unlink(asked, path) : unlink(path);
 }
 
 void

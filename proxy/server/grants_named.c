@@ -98,7 +98,7 @@ means(const struct addr_spec *spec, const struct addr *a)
 	return found;
 }
 
-bool
+const struct conf_service *
 grants_place(const struct config *c, const struct addr *a, struct sock_setup *setup)
 {
 	for (size_t i = 0; i < c->nservices; i++) {
@@ -112,8 +112,8 @@ grants_place(const struct config *c, const struct addr *a, struct sock_setup *se
 				.nopts = s->sockopts.n,
 				.foreign = (s->transparent & TRANSPARENT_DESTINATION) != 0,
 			};
-			return true;
+			return s;
 		}
 	}
-	return false;
+	return NULL;
 }

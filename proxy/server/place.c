@@ -10,8 +10,6 @@
 #include "net/sock.h"
 #include "server/grants.h"
 #include "server/heritage.h"
-#include "server/life.h"
-#include "server/privileges.h"
 #include "server/systemd.h"
 
 #include "place_priv.h"
@@ -28,22 +26,21 @@ has_file(const struct place *p)
 {
 	struct stat st;
 
-	return lstat(p->addr.u.un.sun_path, &st) == 0 && st.st_dev == p->dev &&
+	return grants_lstat(p->addr.u.un.sun_path, &st) == 0 && st.st_dev == p->dev &&
 	    st.st_ino == p->ino;
 }
 
 bool
 place_stands(const struct place *p)
 {
-	/* Behind a changed root there is no telling. */
-	return !is_unix(p) || p->managed || life_settled() || has_file(p);
+	return !is_unix(p) || p->managed || has_file(p);
 }
 
 void
 place_close(const struct place *p)
 {
 	if (is_unix(p) && !p->managed && has_file(p))
-		unlink(p->addr.u.un.sun_path);
+		grants_unlink(p->addr.u.un.sun_path);
 	close(p->fd);
 }
 
@@ -53,7 +50,7 @@ remember_file(struct place *p)
 {
 	struct stat st;
 
-	if (is_unix(p) && lstat(p->addr.u.un.sun_path, &st) == 0) {
+	if (is_unix(p) && grants_lstat(p->addr.u.un.sun_path, &st) == 0) {
 		p->dev = st.st_dev;
 		p->ino = st.st_ino;
 	}
@@ -86,15 +83,10 @@ open_anew(struct place *p, const struct addr *addr, const char *port, struct err
 	struct sock_setup how = p->service->setup;
 
 	how.overlaps = p->overlaps;
-	p->fd = grants_listen(addr, port, &how, &p->addr, e);
+	p->fd = grants_listen(addr, port, c, &how, &p->addr, e);
 	if (p->fd == -1)
 		return -1;
 	remember_file(p);
-	if (is_unix(p) && (c->setuid != NULL || c->setgid != NULL) &&
-	    privileges_give(p->addr.u.un.sun_path, c->setuid, c->setgid, e) == -1) {
-		place_close(p);
-		return -1;
-	}
 	return 0;
 }
 

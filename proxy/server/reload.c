@@ -89,8 +89,11 @@ load(struct server *s, struct errmsg *e)
 	struct errmsg why;
 	int rc = grants_renew(&why);
 
-	if ((conf = s->loader->load(s->loader->arg, e)) == NULL || rc == 0)
+	if ((conf = s->loader->load(s->loader->arg, e)) == NULL || rc == 0) {
+		if (rc == -1)
+			errmsg_set(e, "%s", why.text);
 		return conf;
+	}
 	config_free(conf);
 	errmsg_set(e, "the helper process did not take the configuration: %s", why.text);
 	return NULL;

@@ -171,8 +171,8 @@ not_started(struct tunnel *t)
 	return tunnel_fail(t, REASON_EXEC);
 }
 
-/* Hands the request to the helper.  Returns 0 when it was taken, 1 when it must be handed over
- * again later, -1 with the message filled. */
+/* Hands the request to the helper.  Returns 0 when it was taken, 1 when it must be
+ * handed over again later, -1 with the message filled. */
 static int
 ask_helper(struct tunnel *t, struct exec *x)
 {

@@ -1,6 +1,6 @@
 /*
- * The endpoint of a program.  It leaves when it likes, with input unread or without closing
- * anything first: that is its end, not an error.
+ * The endpoint of a program.  It leaves when it likes, with input unread or without
+ * closing anything first: that is its end, not an error.
  */
 #include <assert.h>
 #include <termios.h>
@@ -46,9 +46,9 @@ socket_finish(struct endpoint *ep, struct stage *st)
 }
 
 /*
- * A terminal has no half-close.  Where it takes lines, a character says so at the beginning of one, and
- * behind an unfinished line a second one does.  Where it does not, the program learns
- * nothing before the terminal hangs up.
+ * A terminal has no half-close.  Where it takes lines, a character says so at the
+ * beginning of one, and behind an unfinished line a second one does.  Where it does not,
+ * the program learns nothing before the terminal hangs up.
  */
 static enum iores
 terminal_finish(struct endpoint *ep, struct stage *st)

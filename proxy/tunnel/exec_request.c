@@ -6,8 +6,8 @@
 #include "tunnel/exec.h"
 #include "tunnel/exec_priv.h"
 
-/* A name in a certificate that is about so long may have been cut, and then it ends like this:
- * it might be the beginning of somebody else's. */
+/* A name in a certificate that is about so long may have been cut, and then it ends like
+ * this: it might be the beginning of somebody else's. */
 #define LONG_NAME 500
 static const char cut[] = "...";
 

@@ -48,14 +48,17 @@ may_list(void *arg, const char *path)
 	return strcmp(path, rules.list) == 0;
 }
 
-static const struct sock_setup *
-may_listen(void *arg, const struct addr *a)
+static int
+listen_there(void *arg, const struct addr *a, bool overlaps, struct addr *bound,
+    struct errmsg *e)
 {
-	static const struct sock_setup setup;
+	const struct sock_setup setup = { .overlaps = overlaps };
 
 	(void)arg;
-	return a->u.sa.sa_family == AF_INET && a->u.in.sin_port == htons(rules.port) ?
-	    &setup : NULL;
+	if (a->u.sa.sa_family == AF_INET && a->u.in.sin_port == htons(rules.port))
+		return sock_listen(a, &setup, bound, e);
+	errno = EPERM;
+	return errmsg_set(e, "not there");
 }
 
 static int
@@ -78,7 +81,7 @@ drop(void *arg, struct errmsg *e)
 }
 
 static struct helper_policy policy = { .arg = &rules, .may_open = may_open,
-	.may_list = may_list, .may_listen = may_listen, .renew = renew, .drop = drop,
+	.may_list = may_list, .may_touch = may_open, .listen = listen_there, .renew = renew, .drop = drop,
 	.owner = (uid_t)-1 };
 
 static void
@@ -608,11 +611,11 @@ START_TEST(listens_where_it_may)
 
 	a.u.in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(1),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	ck_assert_int_eq(helper_listen(helper, &a, &bound, &e), -1);
+	ck_assert_int_eq(helper_listen(helper, &a, false, &bound, &e), -1);
 	ck_assert_int_eq(errno, EPERM);
-	ck_assert_str_eq(e.text, "127.0.0.1:1: the configuration names no such address");
+	ck_assert_str_eq(e.text, "not there");
 	a.u.in.sin_port = 0;
-	fd = helper_listen(helper, &a, &bound, &e);
+	fd = helper_listen(helper, &a, false, &bound, &e);
 	ck_assert_msg(fd != -1, "%s", e.text);
 	ck_assert_uint_ne(bound.u.in.sin_port, 0);
 	c = sock_connect(&bound, &plain, &pending);
@@ -620,9 +623,37 @@ START_TEST(listens_where_it_may)
 	wait_for(fd);
 	ck_assert_int_ne(sock_accept(fd, &peer), -1);
 	a.u.in.sin_addr.s_addr = htonl(0xc0000201); /* 192.0.2.1 is nobody's */
-	ck_assert_int_eq(helper_listen(helper, &a, &bound, &e), -1);
+	ck_assert_int_eq(helper_listen(helper, &a, false, &bound, &e), -1);
 	ck_assert_int_eq(errno, EADDRNOTAVAIL);
 	ck_assert_str_eq(e.text, "192.0.2.1:0: Cannot assign requested address");
+}
+END_TEST
+
+START_TEST(touches_sockets_only)
+{
+	const struct sock_setup plain = { 0 };
+	struct addr a = { .len = sizeof(a.u.un) }, bound;
+	struct errmsg e;
+	struct stat st;
+	int fd;
+
+	write_file(rules.extra, "");
+	ck_assert_int_eq(helper_lstat(helper, rules.extra, &st), -1);
+	ck_assert_int_eq(errno, EPERM);
+	write_file(rules.file, "");
+	ck_assert_int_eq(helper_unlink(helper, rules.file), -1);
+	ck_assert_int_eq(errno, EPERM);
+	unlink(rules.file);
+	ck_assert_int_eq(helper_lstat(helper, rules.file, &st), -1);
+	ck_assert_int_eq(errno, ENOENT);
+	a.u.un.sun_family = AF_UNIX;
+	strcpy(a.u.un.sun_path, rules.file);
+	ck_assert_int_ne(fd = sock_listen(&a, &plain, &bound, &e), -1);
+	ck_assert_int_eq(helper_lstat(helper, rules.file, &st), 0);
+	ck_assert(S_ISSOCK(st.st_mode));
+	ck_assert_int_eq(helper_unlink(helper, rules.file), 0);
+	ck_assert_int_eq(lstat(rules.file, &st), -1);
+	close(fd);
 }
 END_TEST
 
@@ -672,6 +703,7 @@ main(void)
 	tcase_add_test(tc, lists_what_was_named);
 	tcase_add_test(tc, source_of_files);
 	tcase_add_test(tc, listens_where_it_may);
+	tcase_add_test(tc, touches_sockets_only);
 	tcase_add_test(tc, renewal);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
