@@ -70,7 +70,8 @@ number(const char **s, char end, int *n)
 		return -1;
 	errno = 0;
 	v = strtoul(*s, &rest, strncasecmp(*s, "0x", 2) == 0 ? 16 : 10);
-	if (errno != 0 || v > INT_MAX || (*rest != end && *rest != '\0'))
+	if (errno != 0 || v > INT_MAX || (*rest != end && *rest != '\0') ||
+	    (*rest != '\0' && rest[1] == '\0'))
 		return -1;
 	*n = (int)v;
 	*s = *rest == '\0' ? rest : rest + 1;

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -13,7 +14,8 @@ open_log(const struct config *c, bool to_stderr, bool overwrite, struct errmsg *
 		.json = c->log_format == LOG_FORMAT_JSON,
 		.to_syslog = c->syslog,
 		.facility = c->facility,
-		.ident = c->ident,
+		/* A link named stunnel has stunnel's name there, too. */
+		.ident = c->ident != NULL ? c->ident : program_invocation_short_name,
 	};
 	int rc = log_open(&log, e);
 
