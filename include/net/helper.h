@@ -38,6 +38,9 @@ struct helper_policy {
 	/* Gives up the privileges that a program must not have; NULL: there are none. */
 	int (*drop)(void *arg, struct errmsg *);
 	const char *folder; /* where programs begin; NULL: where we are now */
+	/* In a child: becomes the program that takes the place of the process that is helped, with the
+	 * descriptor.  Returns when it cannot, having said so there. */
+	void (*succeed)(void *arg, int);
 	uid_t owner;    /* of the terminals of programs; (uid_t)-1: the helper's user */
 	bool stderr_is_peer; /* a program's stderr goes where its stdout goes, not to our own */
 };
@@ -74,6 +77,10 @@ int helper_unlink(struct helper *, const char *path);
 
 /* Has it call policy.renew.  Returns 0, or -1 with the message filled. */
 int helper_renew(struct helper *, struct errmsg *);
+
+/* Has it call policy.succeed in a child of nobody, which has the helper's privileges.  The descriptor
+ * stays the caller's and tells all else.  Returns 0, or -1 with the message filled. */
+int helper_succeed(struct helper *, int, struct errmsg *);
 
 /*
  * Programs.  Nothing waits: a program is asked for, and its own descriptor, to be watched

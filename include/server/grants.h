@@ -38,6 +38,9 @@ int grants_listen(const struct addr *, const char *port, const struct conf_servi
 int grants_lstat(const char *path, struct stat *);
 int grants_unlink(const char *path);
 
+/* Has it start the process that takes our place, where it is asked: see upgrade_begin(). */
+int grants_succeed(void *helper, int fd, struct errmsg *);
+
 /* The end: files are the kernel's again. */
 void grants_end(struct helper *);
 

@@ -19,10 +19,10 @@ struct upgrade;
 void upgrade_remember(void);
 void upgrade_forget(void);
 
-/* Becomes the program that is there now, as we were started.  For a child of ours: the socket
- * becomes its descriptor 3.  Returns only when that fails, with errno set.  Calls nothing
- * that a child of a process with threads must not call. */
-void upgrade_exec(int);
+/* Becomes the program that is there now, as we were started, with the socket of upgrade_begin(); when
+ * that fails says so there, and ends.  For a child of ours, or of one that was forked
+ * behind upgrade_remember(). */
+_Noreturn void upgrade_become(int);
 
 /* A socket to hand over. */
 struct upgrade_socket {
@@ -33,7 +33,7 @@ struct upgrade_socket {
 };
 
 /*
- * Starts the other process.  start(arg, fd) has upgrade_exec(fd) run in a process that may do what
+ * Starts the other process.  start(arg, fd) has upgrade_become(fd) run in a process that may do what
  * we could at our start; NULL: a child of ours will do.  Returns NULL with the message filled.
  */
 struct upgrade *upgrade_begin(const struct upgrade_socket *, size_t n, bool detached,

@@ -276,6 +276,16 @@ helper_renew(struct helper *h, struct errmsg *e)
 	return m != NULL ? 0 : -1;
 }
 
+int
+helper_succeed(struct helper *h, int fd, struct errmsg *e)
+{
+	const struct helper_head head = { .kind = ASK_SUCCEED };
+
+	if (helper_send(h->sock, &head, NULL, 0, &fd, 1, 0) == -1)
+		return errmsg_set(e, "the helper process: %s", strerror(errno));
+	return 0;
+}
+
 /* Appends the texts of a list, a NUL behind each.  Returns how many; *used is beyond cap
  * when they do not fit. */
 static uint32_t

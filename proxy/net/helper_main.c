@@ -277,6 +277,19 @@ answer_spawn(struct helper_message *m)
 	self.children = c;
 }
 
+/* Nobody's child from the start: it outlives both processes. */
+static void
+succeed(const struct helper_message *m)
+{
+	const struct helper_policy *p = self.policy;
+
+	if (p->succeed == NULL || m->nfds != 1 || fork() != 0)
+		return;
+	if (fork() == 0)
+		p->succeed(p->arg, m->fds[0]);
+	_exit(1);
+}
+
 /* The process that we help has gone or wants us to: what it last asked of the programs is
  * still done. */
 static _Noreturn void
@@ -303,6 +316,8 @@ is_asked(struct ear *ear)
 		return;
 	if (m->head.kind == ASK_SPAWN && m->nfds > 0)
 		answer_spawn(m);
+	else if (m->head.kind == ASK_SUCCEED)
+		succeed(m);
 	else if (m->head.kind != ASK_SPAWN)
 		helper_answer(ear->fd, self.policy, m);
 	while (m->nfds > 0)

@@ -22,6 +22,7 @@ enum helper_kind {
 	ASK_RENEW,
 	ASK_SPAWN,   /* value: flags; path, argv, env, a NUL behind each.  Descriptors: the
 	                program's own socket, and what it gets as stdin and stdout */
+	ASK_SUCCEED, /* with the descriptor for the successor; no answer */
 	/* Answers. */
 	ANSWER,      /* value: errno, or 0; the message, or what was asked for */
 	/* On a program's own socket, to us. */

@@ -6,6 +6,7 @@
 #include "server/grants.h"
 #include "server/life.h"
 #include "server/privileges.h"
+#include "server/upgrade.h"
 
 #include "grants_priv.h"
 
@@ -127,6 +128,14 @@ renew(void *arg, struct errmsg *e)
 	return 0;
 }
 
+/* In a child: the configuration names no program that could be meant by anybody else. */
+static void
+succeed(void *arg, int fd)
+{
+	(void)arg;
+	upgrade_become(fd);
+}
+
 /* In main */
 
 int
@@ -161,6 +170,7 @@ grants_start(struct config *c, const struct loader *loader, struct helper **help
 		policy.listen = listen_there;
 		policy.renew = renew;
 		note_sockets();
+		policy.succeed = succeed;
 	}
 	*helper = helper_start(&policy, e);
 	privileges_free(&grants.less);
@@ -235,6 +245,12 @@ int
 grants_unlink(const char *path)
 {
 	return asked != NULL ? helper_unlink(asked, path) : unlink(path);
+}
+
+int
+grants_succeed(void *helper, int fd, struct errmsg *e)
+{
+	return helper_succeed(helper, fd, e);
 }
 
 void

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "server/asking.h"
+#include "server/grants.h"
 #include "server/life.h"
 #include "server/server_priv.h"
 
@@ -25,7 +26,8 @@ begin(struct server *s, struct errmsg *e)
 		sockets[i] = (struct upgrade_socket){ .wanted = p->wanted,
 			.service = p->service->conf->name, .fd = p->fd, .managed = p->managed };
 	}
-	u = upgrade_begin(sockets, s->listeners.n, life_detaches(), NULL, NULL, e);
+	u = upgrade_begin(sockets, s->listeners.n, life_detaches(),
+	    life_settled() ? grants_succeed : NULL, s->helper, e);
 	free(sockets);
 	return u;
 }

@@ -126,13 +126,14 @@ upgrade_forget(void)
 }
 
 /* It starts as we did: signals and limits as they were, our channel, nothing else. */
-void
-upgrade_exec(int fd)
+static void
+start_anew(int fd)
 {
 	sigset_t none;
 
-	/* First the folder: its descriptor may be the one that the channel gets. */
-	if (origin.folder != -1 && fchdir(origin.folder) == -1)
+	/* First the folder: its descriptor may be the one that the channel gets.  The helper process
+	 * has it no more, but is still there. */
+	if (fchdir(origin.folder) == -1 && errno != EBADF && errno != ENOTDIR)
 		return;
 	if (dup2(fd, CHANNEL_FD) == -1 || fcntl(CHANNEL_FD, F_SETFD, 0) == -1 ||
 	    dup2(CHANNEL_FD, STDERR_FILENO) == -1)
@@ -147,15 +148,15 @@ upgrade_exec(int fd)
 	execve(origin.path, origin.argv, origin.env);
 }
 
-static void __attribute__((noreturn))
-become(int fd)
+void
+upgrade_become(int fd)
 {
 	static const char sorry[] = "the program file cannot be started: ";
 	struct iovec parts[2] = { { .iov_base = (char *)(uintptr_t)sorry,
 		.iov_len = sizeof(sorry) - 1 } };
 	const char *why;
 
-	upgrade_exec(fd);
+	start_anew(fd);
 	why = strerrordesc_np(errno);
 	parts[1].iov_base = (char *)(uintptr_t)why;
 	parts[1].iov_len = strlen(why);
@@ -173,7 +174,7 @@ start_orphan(int fd, struct errmsg *e)
 		return errmsg_set(e, "cannot fork: %s", strerror(errno));
 	if (child == 0) {
 		if ((child = fork()) == 0)
-			become(fd);
+			upgrade_become(fd);
 		_exit(child == -1 ? 1 : 0);
 	}
 	while (waitpid(child, &status, 0) == -1)

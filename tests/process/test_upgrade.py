@@ -1,6 +1,7 @@
 """Another process takes the place of one that runs: no gap, and no harm when it fails."""
 
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import threading
 
 import harness
-from background import BackgroundCase, Orphan, is_running, read
+from background import BackgroundCase, Orphan, is_running, need_root, read
 from harness import PATIENCE, SLUSS, Program, connect, run, wait_for
 from test_systemd import SystemdCase
 
@@ -214,6 +215,73 @@ class Upgrade(UpgradeCase):
         self.assertEqual(new.proc("SigIgn"), before)
         self.assertEqual(read("/proc/%d/limits" % new.pid), limits)
         self.assertEqual(self.ended(old), 0)
+        self.assertEqual(new.stop(), 0)
+
+
+class Settled(UpgradeCase):
+    """Privileges are given up and the root is another: the helper process starts the successor."""
+
+    def setUp(self):
+        super().setUp()
+        need_root()
+        os.chmod(self.dir, 0o755)
+        os.mkdir(self.path("run"))
+        shutil.chown(self.path("run"), "nobody")
+        os.chmod(self.path("run"), 0o755)
+        os.symlink("run/pid", self.path("pid"))
+
+    def settled(self, head="foreground = yes\nTIMEOUTdrain = 60", **kw):
+        conf = self.conf("chroot = %s\nsetuid = nobody\npid = /run/pid\noutput = /run/log\n%s" %
+                         (self.dir, head), connect=self.backend(harness.echo).target, **kw)
+        os.symlink("run/log", self.path("log"))
+        return conf
+
+    def check(self, new):
+        self.assertEqual(new.proc("Uid"), [str(pwd.getpwnam("nobody").pw_uid)] * 4)
+        self.assertEqual(new.link("root"), self.dir)
+
+    def test_upgrade(self):
+        """Twice, under load, the file changed between; each is as unprivileged as the first."""
+        conf = self.settled()
+        old = self.own(Program([SLUSS, conf]))
+        port = self.port()
+        wait_for(lambda: os.path.exists(self.path("pid")), "the pid file")
+        load = self.own(Load(self, port))
+        load.more(10)
+        new = self.upgrade(old)
+        self.check(new)
+        load.more(10)
+        with open(conf, "a") as f:
+            f.write("\n[more]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:9\ncert = %s\n"
+                    "insecure = yes\n" % self.pem("server"))
+        newest = self.upgrade(new)
+        self.check(newest)
+        load.more(10)
+        load.close()
+        self.assertEqual(load.failures, [], self.log())
+        self.wait_log(r"Service \[more\] .* bound to")
+        self.assertEqual(self.ended(old), 0)
+        self.assertEqual(self.ended(new), 0)
+        self.assertEqual(newest.stop(), 0)
+        self.assertEqual(os.listdir(self.path("run")), ["log"])
+
+    def test_failure(self):
+        conf = self.settled()
+        old = self.own(Program([SLUSS, conf]))
+        port = self.port()
+        wait_for(lambda: os.path.exists(self.path("pid")), "the pid file")
+        with open(conf, "a") as f:
+            f.write("nonsense = 1\n")
+        self.fails(r'sluss\.conf:\d+: "nonsense = 1"')
+        self.opened(port).close()
+        self.assertEqual(old.stop(), 0)
+
+    def test_daemon(self):
+        old = self.daemon(self.settled(""))
+        new = self.upgrade(old)
+        self.check(new)
+        self.assertEqual(self.ended(old), 0)
+        self.opened(self.port()).close()
         self.assertEqual(new.stop(), 0)
 
 
