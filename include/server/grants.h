@@ -22,6 +22,10 @@
 int grants_start(struct config *, const struct loader *, struct helper **helper,
     struct errmsg *);
 
+/* Whether the helper that there is, or none, serves another configuration: it cannot be started
+ * later.  Returns 0, or -1 with the message filled. */
+int grants_check(const struct config *, const struct helper *, struct errmsg *);
+
 /* Privileges are given up, if any were to be: from here on main asks the helper. */
 void grants_settle(struct helper *);
 

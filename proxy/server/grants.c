@@ -178,6 +178,15 @@ grants_start(struct config *c, const struct loader *loader, struct helper **help
 	return *helper != NULL ? 0 : -1;
 }
 
+int
+grants_check(const struct config *c, const struct helper *helper, struct errmsg *e)
+{
+	if (helper != NULL || !has_programs(c))
+		return 0;
+	return errmsg_set(e, "exec has come: the process that starts programs is made at a start "
+	    "only, so restart");
+}
+
 static int
 ask_open(void *arg, const char *path)
 {

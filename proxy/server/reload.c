@@ -107,7 +107,8 @@ build(struct server *s, struct next *next, struct errmsg *e)
 	/* Behind a changed root our paths lead elsewhere; what is watched stays. */
 	if (s->first->chroot == NULL)
 		changes_follow(&s->changes, next->conf, life_settled());
-	if (limits_max_tunnels(next->conf, &next->max_tunnels, e) == -1 ||
+	if (grants_check(next->conf, s->helper, e) == -1 ||
+	    limits_max_tunnels(next->conf, &next->max_tunnels, e) == -1 ||
 	    services_open(&next->services, &s->services, next->conf, e) == -1)
 		goto err1;
 	if (check_stdio(&next->services, e) == -1 ||

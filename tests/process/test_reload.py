@@ -337,6 +337,20 @@ class Files(Configured):
             self.assert_fails(sluss, "Configuration failed")
             self.assertEqual(self.visit(self.ports(sluss)["a"]), self.der("one"))
 
+    def test_first_program(self):
+        """The process that starts programs is made at a start: where there is none, a reload says so."""
+        sluss = self.serve(self.section("a", "127.0.0.1:0"))
+        program = self.section("b", "127.0.0.1:0")
+        program[2] = "exec = /bin/cat"
+        self.write(self.section("a", "127.0.0.1:0"), program)
+        self.assert_fails(sluss, "exec has come: .*restart")
+        other = self.own(Sluss(self.path("conf")))
+        self.visit(self.ports(other)["b"])
+        program[0] = "[c]"
+        self.write(self.section("a", "127.0.0.1:0"), program)
+        self.assert_reloaded(other)
+        self.visit(self.ports(other)["c"])
+
     def test_globals(self):
         """What can change does; what cannot is named."""
         sluss = self.serve(self.section("a", "127.0.0.1:0"), head=["debug = notice"])
