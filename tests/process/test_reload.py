@@ -666,7 +666,9 @@ class Privileges(Configured):
     def test_ends_with_its_helper(self):
         sluss = self.serve(self.section("a", "127.0.0.1:0"))
         helper = self.helper(sluss)
-        self.assertEqual(sluss.stop(), 0)
+        status = sluss.stop()
+        # The search for leaks needs /proc, which is not in the jail.
+        self.assertEqual(status, 66 if SANITIZER == "address" else 0)
         wait_for(lambda: not os.path.exists("/proc/%d" % helper), "the helper's end")
 
 
