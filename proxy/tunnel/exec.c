@@ -25,7 +25,8 @@ struct exec {
 	struct errmsg why;          /* it was not started */
 	char *name;                 /* of the program, for the log */
 	char *service;
-	char id[24];
+	char id[sizeof(((struct tunnel *)NULL)->name)];
+	int level;                  /* of the service's own log lines */
 };
 
 bool
@@ -77,13 +78,24 @@ exec_new(struct tunnel *t)
 		return NULL;
 	x->tunnel = t;
 	x->fd = x->data = x->watch.fd = -1;
-	snprintf(x->id, sizeof(x->id), "%llu", (unsigned long long)t->id);
+	memcpy(x->id, t->name, sizeof(x->id));
+	x->level = c->debug;
 	x->name = strdup(c->exec);
 	x->service = strdup(c->name);
 	if (x->name != NULL && x->service != NULL)
 		return x;
 	exec_free(x);
 	return NULL;
+}
+
+static void
+say(const struct exec *x, const char *what)
+{
+	const struct log_speaker who = { .id = x->id, .service = x->service,
+		.level = x->level };
+
+	log_say(&who, LOG_INFO, "Service [%s] %s (PID=%d) %s", x->service, x->name,
+	    (int)x->pid, what);
 }
 
 /* It runs; on a terminal that came with the news. */
@@ -94,8 +106,7 @@ note_start(struct exec *x, const struct helper_news *news)
 	x->pid = news->pid;
 	if (news->pty != -1)
 		x->data = news->pty;
-	log_line(LOG_INFO, x->id, "Service [%s] %s started (PID=%d)", x->service, x->name,
-	    (int)x->pid);
+	say(x, "started");
 }
 
 static void
@@ -105,8 +116,7 @@ note_end(struct exec *x, const struct helper_news *news)
 
 	x->ended = true;
 	if (news->event == HELPER_EXITED)
-		log_line(LOG_INFO, x->id, "Service [%s] %s (PID=%d) %s", x->service, x->name,
-		    (int)x->pid, helper_status_text(news->status, text, sizeof(text)));
+		say(x, helper_status_text(news->status, text, sizeof(text)));
 	else if (news->event == HELPER_FAILED)
 		errmsg_set(&x->why, "%s: %s", x->name, news->why.text);
 	else

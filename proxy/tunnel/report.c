@@ -129,7 +129,9 @@ is_said(const struct tunnel *t)
 void
 tunnel_report(const struct tunnel *t)
 {
-	int level = t->reason == REASON_PROBE ? LOG_DEBUG : LOG_INFO;
+	/* A program that is not there is the operator's to mend. */
+	int level = t->reason == REASON_PROBE ? LOG_DEBUG :
+	    t->reason == REASON_EXEC ? LOG_ERR : LOG_INFO;
 	char tls[512], bytes[96];
 	struct errmsg e;
 	const char *why = describe_failure(t, &e);

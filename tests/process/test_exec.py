@@ -63,7 +63,7 @@ class Exec(harness.Case):
         return [p for p in children(sluss.pid) if comm(p) == "sluss-helper"]
 
     def gone(self, pid):
-        wait_for(lambda: not os.path.exists("/proc/%d" % pid), "the end of %d" % pid)
+        wait_for(lambda: state(pid) in ("", "Z"), "the end of %d" % pid)
 
 
 def children(pid):
@@ -182,7 +182,7 @@ class Server(Exec):
         sluss = self.serve("/nonexistent/program")
         base = self.baseline(sluss)
         self.refused(sluss)
-        sluss.wait_log(r"Service \[prog\] 127\.0\.0\.1:\d+ -> \(not connected\): program not "
+        sluss.wait_log(r"LOG3\[0\]: Service \[prog\] 127\.0\.0\.1:\d+ -> \(not connected\): program not "
                        r"started while connecting: /nonexistent/program: No such file or "
                        r"directory; ")
         self.back_to(sluss, base)
@@ -252,6 +252,40 @@ class Inside(Exec):
         self.assertNotEqual(found["2"], found["1"])
         sluss.wait_log("^@err")
         self.assertNotIn("@err", got)
+
+    def test_background(self):
+        """Without our stderr the program's is the peer's; a daemon's programs begin in the
+        root folder."""
+        args = "sh -c pwd;echo$IFS@err>&2"
+        for foreground, folder in ("quiet", os.getcwd()), ("no", "/"):
+            log, pid = self.path("log-" + foreground), self.path("pid-" + foreground)
+            path = self.conf("accept = 127.0.0.1:0", "cert = " + self.pem("server"),
+                             "peer = " + self.crt("client"), "exec = /bin/sh",
+                             "execArgs = " + args, head=["output = " + log, "syslog = no",
+                                                         "pid = " + pid])
+            with open(path) as f:
+                text = f.read().replace("foreground = yes", "foreground = " + foreground)
+            with open(path, "w") as f:
+                f.write(text)
+            sluss = self.own(harness.Program([harness.SLUSS, path]))
+            wait_for(lambda: os.path.exists(pid), "the pid file: " + sluss.log)
+            with open(pid) as f:
+                daemon = int(f.read())
+            self.addCleanup(self.end, daemon)
+            with open(log) as f:
+                port = int(re.search(r"bound to .*:(\d+)", f.read()).group(1))
+            wire = self.tls(port)
+            got = wire.outcome()[0].decode().split("\n")
+            self.assertEqual(sorted(got), sorted(["", folder, "@err"]))
+            self.end(daemon)
+            self.gone(daemon)
+
+    @staticmethod
+    def end(pid):
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
 
     def test_environment(self):
         """The peer's address and the names of its certificate, setEnv, and what sluss has
@@ -501,10 +535,11 @@ class Client(Exec):
         """A program that is not there, again and again: a line each, and nothing is left."""
         port, _ = self.peer()
         sluss = self.begin("/nonexistent/program", port, "retry = 1")
-        sluss.ends(r"program not started while starting the program: /nonexistent/program: No "
-                   r"such file or directory", count=3)
+        sluss.wait_log(r"LOG3\[0\]: .*: program not started while starting the program: "
+                       r"/nonexistent/program: No such file or directory")
+        sluss.wait_log(r"program not started", count=3)
         fds = sluss.fds()
-        sluss.ends(r"program not started", count=20)
+        sluss.wait_log(r"program not started", count=20)
         self.assertLessEqual(sluss.fds(), fds + 3)
         self.assertEqual(sluss.stop(), 0)
 
@@ -524,7 +559,7 @@ class Client(Exec):
         sluss = self.begin(self.script("trap 'echo > %s; exit' HUP; while :; do sleep 0.1; "
                                        "done" % self.path("trace")), port, "retry = 1",
                            head=["TIMEOUTdrain = 0"])
-        sluss.wait_log(r"started \(PID=")
+        sluss.wait_log(r"\(PID=\d+\) started$")
         self.assertEqual(sluss.stop(), 0)
         wait_for(lambda: os.path.exists(self.path("trace")), "the hangup")
         self.assertIn("Terminated: 0 tunnels ended, 1 cut", sluss.log)
@@ -548,7 +583,7 @@ class Client(Exec):
         again = section("again", ":", "retry = 1")
         write(*long, *short, *again)
         sluss = self.own(Sluss(path, ready=False))
-        sluss.wait_log(r"/long started")
+        sluss.wait_log(r"/long \(PID=\d+\) started")
         sluss.ends(r"\[short\]")
         sluss.ends(r"\[again\]", count=5)
         write(*long, *short, *section("new", ":"))
@@ -556,14 +591,14 @@ class Client(Exec):
         sluss.wait_log("Configuration reloaded")
         sluss.ends(r"\[short\]", count=2)
         sluss.ends(r"\[new\]")
-        wait_for(lambda: sluss.log.count("/again started") == len(
+        wait_for(lambda: len(re.findall(r"/again \(PID=\d+\) started", sluss.log)) == len(
             re.findall(r"/again \(PID=\d+\) exited", sluss.log)), "the last of again")
-        count = sluss.log.count("/again started")
-        self.assertEqual(sluss.log.count("/long started"), 1)
+        count = len(re.findall(r"/again \(PID=\d+\) started", sluss.log))
+        self.assertEqual(len(re.findall(r"/long \(PID=\d+\) started", sluss.log)), 1)
         sluss.process.send_signal(signal.SIGHUP)
         sluss.ends(r"\[short\]", count=3)
-        self.assertEqual(sluss.log.count("/again started"), count)
-        self.assertEqual(sluss.log.count("/long started"), 1)
+        self.assertEqual(len(re.findall(r"/again \(PID=\d+\) started", sluss.log)), count)
+        self.assertEqual(len(re.findall(r"/long \(PID=\d+\) started", sluss.log)), 1)
         self.assertEqual(sluss.process.poll(), None)
 
     def test_accepted(self):
