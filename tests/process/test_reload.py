@@ -702,9 +702,38 @@ class Knock(threading.Thread):
         return self.good, self.bad
 
 
+class Stream(threading.Thread):
+    """Sends blocks through one tunnel and checks what comes back, all the time."""
+
+    def __init__(self, tls):
+        super().__init__(daemon=True)
+        self.tls = tls
+        self.count = 0
+        self.bad = None
+        self.stop = False
+        self.start()
+
+    def run(self):
+        try:
+            while not self.stop:
+                block = os.urandom(100000)
+                self.tls.sendall(block)
+                if self.tls.read_exactly(len(block)) != block:
+                    raise AssertionError("other bytes came back")
+                self.count += 1
+        except Exception as e:
+            self.bad = e
+
+    def end(self):
+        self.stop = True
+        self.join(PATIENCE)
+        return self.bad
+
+
 class Load(Reload):
     def test_no_connection_is_refused(self):
-        """100 reloads, certificates changing, while others connect without a pause."""
+        """100 reloads, certificates changing, while others connect without a pause; and no byte
+        of a tunnel that was there before is lost."""
         one, two = self.identity("one"), self.identity("two")
         live = self.place(one, "live.pem")
         server = self.server(self.target.target, "--cert", live)
@@ -712,7 +741,8 @@ class Load(Reload):
         for name in ("one", "two"):
             ctx.load_verify_locations(self.path(name + ".crt"))
         knocks = [Knock(server.port, ctx) for _ in range(2)]
-        wait_for(lambda: all(k.good for k in knocks), "first connections")
+        stream = Stream(TlsWire(self.own(connect(server.port)), ctx).handshake())
+        wait_for(lambda: all(k.good for k in knocks) and stream.count, "first connections")
         base = self.baseline(server)
         for i in range(20 if SANITIZER else 100):
             self.place(two if i % 2 == 0 else one, "live.pem")
@@ -721,6 +751,8 @@ class Load(Reload):
             good, bad = k.end()
             self.assertEqual(bad, [])
             self.assertGreater(good, 5)
+        self.assertIsNone(stream.end())
+        self.assertGreater(stream.count, 0)
         wait_for(lambda: server.fds() <= base[0], "descriptors given back")
         self.assertEqual(server.threads(), base[1])
 
