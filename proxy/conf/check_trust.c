@@ -155,6 +155,20 @@ check_revocation(struct judge *j)
 	}
 }
 
+/* What a level asks for and cannot have. */
+static void
+check_level(struct judge *j)
+{
+	const unsigned level = j->service->security_level;
+
+	if (level < 2)
+		judge_option(j, LOG_WARNING, "securityLevel", "keys that are too small for level "
+		    "2 are refused all the same");
+	else if (level > 3)
+		judge_option(j, LOG_WARNING, "securityLevel", "no RSA key will do: above 4096 "
+		    "bits they are not taken");
+}
+
 /* Several names on one port come with a later version. */
 static void
 check_sni(struct judge *j)
@@ -175,6 +189,7 @@ check_identity(struct judge *j)
 		check_names(j);
 	}
 	check_redirect(j);
+	check_level(j);
 	check_revocation(j);
 	check_sni(j);
 }

@@ -173,6 +173,12 @@ class Protocol(Interop):
             self.opens(s, v + "curve = X25519", "X25519")
             self.refuses(s + "curves = secp384r1", v + "curves = prime256v1")
 
+    def test_security_level(self):
+        chain = "verifyChain = yes; CAfile = {CA}; securityLevel = %d"
+        self.opens("cert = {RSA}", chain % 2, "TLSv1.3 ")
+        self.refuses("cert = {RSA}", chain % 3)
+        self.opens("", chain % 3, "TLSv1.3 ")
+
     def test_tickets_and_compression(self):
         self.opens("options = NO_TICKET", "options = NO_TICKET; options = NO_COMPRESSION")
 

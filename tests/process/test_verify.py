@@ -41,6 +41,7 @@ class VerifyCase(certs.CheckedCase):
             "SELF": bundle(self.path("self.crt"), self.stranger),
             "FOLDER": self.folder("folder", ca=self.ca, leaf=self.leaf),
             "EMPTY": self.folder("empty"),
+            "P384": make("p384", kind="p384", dns=["localhost"]).write(self.dir, "p384")[0],
         }
 
     def folder(self, name, **identities):
@@ -258,6 +259,12 @@ class Levels(VerifyCase):
                              "open" if good else BAD_CERTIFICATE)
             self.assertEqual(self.visit(server.port, strong, None), "open")
 
+    def test_levels_that_cannot_be(self):
+        self.file_server("securityLevel = 1").wait_log(
+            'LOG4.*securityLevel = 1": keys that are too small for level 2')
+        self.file_server("securityLevel = 4; cert = {P384}").wait_log(
+            'LOG4.*securityLevel = 4": no RSA key will do')
+
     def test_own_certificate(self):
         server = self.file_server("securityLevel = 4", ready=False)
         self.assertEqual(server.wait(), 1)
@@ -314,6 +321,18 @@ class Redirect(VerifyCase):
             lines = [l for l in list(server.lines) if "LOG5" in l and "Redirecting connection" in l]
             self.assertEqual(len(lines), 2 * (len(WHO) - len(inside)))
 
+    def test_keys_that_are_too_small(self):
+        """Of those the library reads, and those it does not: never inside."""
+        weak = make("weak", kind="rsa1024", issuer=self.ca)
+        server = self.gate("verifyChain = yes; CAfile = {CA}")
+        for _, version in VERSIONS:
+            try:
+                self.assertEqual(self.greeting(server.port, weak, version), b"outside")
+            except ssl.SSLError:
+                pass
+        self.assertEqual(self.inside.count, 0)
+        self.assertEqual(self.greeting(server.port, self.leaf, None), b"inside ")
+
     def test_says_why(self):
         server = self.gate("verifyChain = yes; CAfile = {CA}")
         self.assertEqual(self.greeting(server.port, self.stranger, None), b"outside")
@@ -350,11 +369,55 @@ class Redirect(VerifyCase):
         self.assertEqual(self.inside.count, 0)
         self.assertEqual(self.greeting(server.port, self.leaf, None), b"inside ")
 
+    def test_choosing_is_for_others(self):
+        """Who may not pass has no say about where it goes, though the service's clients do."""
+        outside = self.backend(named(b"outside"))
+        server = self.start("accept = 127.0.0.1:0\nprotocol = socks\ncert = %s\nredirect = %s\n%s\n" %
+                            (self.pem("server"), outside.target,
+                             self.options("verifyChain = yes; CAfile = {CA}")))
+        inside = self.backend(named(b"inside "))
+        wish = b"\x05\x01\x00\x05\x01\x00\x01\x7f\x00\x00\x01" + inside.port.to_bytes(2, "big")
+        for who in ("stranger", NONE):
+            wire = TlsWire(self.own(connect(server.port)),
+                           certs.context(self.dir, self.peers[who])).handshake()
+            wire.write(wish)
+            self.assertEqual(wire.read_exactly(7 + len(wish)), b"outside" + wish)
+        self.assertEqual(inside.count, 0)
+
     def test_target_by_name(self):
         server = self.gate("verifyChain = yes; CAfile = {CA}",
                            redirect="localhost:%d" % self.backend(named(b"outside")).port)
         self.assertEqual(self.greeting(server.port, None, None), b"outside")
         self.assertEqual(self.inside.count, 0)
+
+
+class Commands(VerifyCase):
+
+    def test_suites_and_curves(self):
+        """The options about TLS are the commands', too."""
+        backend = self.backend(echo)
+        server = self.own(Sluss("server", "--accept", "127.0.0.1:0", "--connect", backend.target,
+                                "--cert", self.pem("server"), "--capath", self.files["FOLDER"],
+                                "--checkip", "127.0.0.1", "--sslversion", "TLSv1.2",
+                                "--ciphers", "ECDHE+CHACHA20", "--curves", "P-384"))
+        wire = TlsWire(self.own(connect(server.port)), certs.context(self.dir, self.leaf))
+        wire.handshake()
+        self.assertEqual(wire.tls.cipher()[:2], ("ECDHE-ECDSA-CHACHA20-POLY1305", "TLSv1.2"))
+        wire.close_notify()
+        wire.outcome()
+        server.ends("SECP384R1")
+        self.assertEqual(self.visit(server.port, self.sibling, None), BAD_CERTIFICATE)
+        self.assertEqual(self.visit(server.port, self.stranger, None), UNKNOWN_CA)
+
+    def test_own_order(self):
+        """Ours, not the client's, unlike in files."""
+        server = self.own(Sluss("server", "--accept", "127.0.0.1:0", "--connect", "echo:",
+                                "--cert", self.pem("server"), "--cafile", self.files["CA"]))
+        wire = TlsWire(self.own(connect(server.port)), certs.context(self.dir, self.leaf))
+        self.assertEqual(wire.handshake().tls.cipher()[0], "TLS_AES_128_GCM_SHA256")
+        server = self.file_server("")
+        wire = TlsWire(self.own(connect(server.port)), certs.context(self.dir, self.leaf))
+        self.assertEqual(wire.handshake().tls.cipher()[0], "TLS_AES_256_GCM_SHA384")
 
 
 class Reset(VerifyCase):
