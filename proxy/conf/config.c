@@ -15,7 +15,7 @@ service_init(struct conf_service *s, enum conf_profile profile)
 	s->verify = CONF_VERIFY_OFF;
 	s->debug = -1;
 	s->per_source_v4 = 32;
-	s->per_source_v6 = 128;
+	s->per_source_v6 = 64;
 	s->retry_ms = 1000;
 }
 

@@ -212,7 +212,8 @@ static int
 read_source(const struct option *o, const char *value, struct conf_service *s,
     struct errmsg *why)
 {
-	unsigned numbers[3] = { 0, 32, 128 };
+	/* Who has one IPv6 address has 64 bits of them. */
+	unsigned numbers[3] = { 0, 32, 64 };
 	const unsigned least[3] = { o->min, 8, 16 }, most[3] = { o->max, 32, 128 };
 	const char *const units[3] = { NULL, "bits of an IPv4 address",
 		"bits of an IPv6 address" };

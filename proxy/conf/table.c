@@ -258,7 +258,8 @@ const struct option option_table[] = {
 	{ .name = "maxPerSource", .type = OPTION_SOURCE, SERVICE(max_per_source), BOTH, OURS,
 	    .argument = "NUMBER[/BITS[/BITS]]", RANGE(1, 1000000),
 	    .help = "How many tunnels one source may have, further ones are refused; a source "
-	        "is an address, or the prefix of so many bits of IPv4 and IPv6." },
+	        "is an IPv4 address, or the first 64 bits of an IPv6 one, or as many bits "
+	        "of either as are given." },
 	{ .name = "handshakeRate", .type = OPTION_COUNT, SERVICE(handshake_rate), BOTH, OURS,
 	    .argument = "NUMBER", RANGE(1, 1000000),
 	    .help = "How many handshakes a second one source (see maxPerSource) may begin." },

@@ -96,6 +96,7 @@ tunnel_trace(const struct tunnel *t, int level, const char *fmt, ...)
 void
 trace_accepted(const struct tunnel *t)
 {
+	tunnel_trace(t, LOG_DEBUG, "Service [%s] started", t->service->conf->name);
 	tunnel_trace(t, LOG_NOTICE, "Service [%s] accepted connection from %s",
 	    t->service->conf->name, t->from);
 }

@@ -164,6 +164,7 @@ class Lines(LogCase):
     def test_probe_is_no_error(self):
         server = self.file_server("echo:", head="debug = debug")
         connect(server.port).close()
+        server.wait_log(r"LOG7\[0\]: Service \[s\] started$")
         server.wait_log(r"LOG5\[0\]: Connection closed: 0 byte")
         server.wait_log(r"LOG7\[0\]: Service \[s\] .* peer left before the TLS handshake")
         self.assertNotRegex(server.log, r"LOG[0-4]\[0\]")
