@@ -198,6 +198,11 @@ static const struct {
 	{ TLS_1_3, { NULL, 0 }, { LIST("P-384") }, "SECP384R1" },
 	{ TLS_1_3, { NULL, 0 }, { LIST("X25519", "P-384") }, "X25519" },
 	{ TLS_1_3, { LIST("P-256") }, { LIST("P-384") }, NULL },
+	/* Asked once more for a share. */
+	{ TLS_1_3, { LIST("P-384", "X25519") }, { LIST("X25519") }, "X25519" },
+	{ TLS_1_3, { LIST("X25519MLKEM768", "P-521") }, { LIST("P-521") }, "SECP521R1" },
+	{ TLS_1_3, { LIST("X25519MLKEM768") }, { LIST("X25519") }, NULL },
+	{ TLS_1_3, { LIST("X25519MLKEM768") }, { NULL, 0 }, "X25519MLKEM768" },
 	{ TLS_1_2, { NULL, 0 }, { NULL, 0 }, "X25519" },
 	{ TLS_1_2, { LIST("X25519MLKEM768", "P-256") }, { NULL, 0 }, "SECP256R1" },
 	{ TLS_1_2, { LIST("P-384") }, { NULL, 0 }, "SECP384R1" },
