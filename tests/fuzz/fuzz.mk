@@ -12,11 +12,16 @@ base = $(call all_of,base)
 net = $(call all_of,net)
 conf = $(call all_of,conf)
 
+preface = $(patsubst $(srcdir)/%.c,$(out)/%.o,$(filter-out %/preface_step.c,\
+	$(wildcard $(srcdir)/proxy/tunnel/preface*.c)))
+
 fuzz_conf = $(base) $(net) $(conf)
+fuzz_preface = $(base) $(net) $(conf) $(preface)
+fuzz_proxyin = $(base) $(net) $(conf) $(preface)
 
 fuzz_hello = $(out)/proxy/tls/hello.o
 
-targets = conf hello
+targets = conf preface proxyin hello
 
 all: $(targets:%=$(out)/fuzz_%)
 
