@@ -53,6 +53,8 @@ say(struct tunnel *t, enum preface_side side)
 
 	if (out->len == 0)
 		return IO_OK;
+	/* A reset would destroy what it has not read yet. */
+	ep->orderly = true;
 	r = ep->ops->write(ep, &t->lane->stage, buf_head(out), out->len);
 	buf_free(out);
 	return r;
@@ -204,10 +206,8 @@ say_last(struct tunnel *t, enum preface_side side)
 {
 	struct endpoint *ep = side_of(t, side);
 
-	if (say(t, side) == IO_OK) {
-		ep->orderly = true;
+	if (say(t, side) == IO_OK)
 		ep->ops->finish(ep, &t->lane->stage);
-	}
 }
 
 enum verdict
@@ -245,6 +245,8 @@ talk_over(struct tunnel *t, enum preface_stage stage)
 {
 	enum verdict v = say_all(t);
 
+	if (v == STEP_NEXT)
+		t->down.orderly = t->up.orderly = false;
 	if (v == STEP_NEXT)
 		v = give_back(t, stage);
 	if (v == STEP_NEXT && stage == PREFACE_PROXY_IN)
