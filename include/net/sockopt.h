@@ -31,6 +31,9 @@ int sockopt_parse(const char *, struct sockopt *, struct errmsg *);
  * socket) is passed over.  Returns 0, or -1 with the message filled, naming the option. */
 int sockopt_apply(int fd, char side, const struct sockopt *, size_t n, struct errmsg *);
 
+/* Whether two lists mean the same for one side, in the same order. */
+bool sockopt_same(const struct sockopt *, size_t n, const struct sockopt *, size_t m, char side);
+
 /* Prints the table of names with the defaults of each side, as `stunnel -sockets` does. */
 void sockopt_list(FILE *);
 

@@ -20,6 +20,7 @@ struct place {
 	ino_t ino;
 	bool managed;            /* its file is another one's: of the service manager */
 	bool shared;             /* while two tables have it: the one that is and the next */
+	bool retune;             /* its socket options are others now */
 	bool leaves;             /* it makes room for one of the next */
 	bool overlaps;           /* one that leaves made room for it */
 };

@@ -158,6 +158,28 @@ sockopt_parse(const char *text, struct sockopt *result, struct errmsg *why)
 	return 0;
 }
 
+/* The next of a side, at or behind the i-th; n when there is none. */
+static size_t
+next_of_side(const struct sockopt *opts, size_t n, size_t i, char side)
+{
+	while (i < n && opts[i].side != side)
+		i++;
+	return i;
+}
+
+bool
+sockopt_same(const struct sockopt *a, size_t n, const struct sockopt *b, size_t m, char side)
+{
+	size_t i = next_of_side(a, n, 0, side), k = next_of_side(b, m, 0, side);
+
+	for (; i < n && k < m; i = next_of_side(a, n, i + 1, side),
+	    k = next_of_side(b, m, k + 1, side))
+		if (a[i].level != b[k].level || a[i].name != b[k].name ||
+		    a[i].len != b[k].len || memcmp(&a[i].value, &b[k].value, a[i].len) != 0)
+			return false;
+	return i == n && k == m;
+}
+
 int
 sockopt_apply(int fd, char side, const struct sockopt *o, size_t n, struct errmsg *why)
 {

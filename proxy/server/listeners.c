@@ -24,7 +24,8 @@ serves(const struct place *p, const char *wanted, const struct service *service)
 {
 	char bound[ADDR_TEXT];
 
-	if (!place_stands(p))
+	/* Binding to foreign addresses is decided before. */
+	if (!place_stands(p) || p->service->setup.foreign != service->setup.foreign)
 		return false;
 	addr_text(&p->addr, bound);
 	if (strcmp(bound, wanted) == 0 || is_everywhere(wanted, bound))
@@ -54,6 +55,17 @@ place_new(struct listeners *l)
 	l->items = items;
 	items[l->n] = (struct place){ .fd = -1 };
 	return &items[l->n];
+}
+
+/* The socket is in both tables from here on. */
+static void
+share(struct place *p, struct place *old, struct service *service)
+{
+	old->shared = true;
+	*p = *old;
+	p->service = service;
+	p->retune = !sockopt_same(old->service->setup.opts, old->service->setup.nopts,
+	    service->setup.opts, service->setup.nopts, 'a');
 }
 
 /* Those of the port that are not wanted any more, as far as we know yet, are still there when the
@@ -100,9 +112,7 @@ add(struct listeners *next, struct listeners *now, struct service *service,
 	if ((p = place_new(next)) == NULL)
 		return errmsg_set(e, "out of memory");
 	if ((old = find(now, wanted, service)) != NULL) {
-		*p = *old;
-		p->shared = old->shared = true;
-		p->service = service;
+		share(p, old, service);
 		next->n++;
 		return 0;
 	}
@@ -126,9 +136,7 @@ add_managed(struct listeners *next, struct listeners *now, struct service *servi
 		return errmsg_set(e, "out of memory");
 	for (size_t i = 0; i < now->n; i++)
 		if (!now->items[i].shared && place_is_managed(&now->items[i], spec, service)) {
-			*p = now->items[i];
-			p->shared = now->items[i].shared = true;
-			p->service = service;
+			share(p, &now->items[i], service);
 			next->n++;
 			return 0;
 		}

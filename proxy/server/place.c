@@ -137,9 +137,9 @@ place_settle(struct place *p)
 
 	if (p->overlaps)
 		sock_overlap(p->fd, false);
-	p->shared = p->overlaps = false;
-	if (sockopt_apply(p->fd, 'a', how->opts, how->nopts, &e) == -1)
+	if (p->retune && sockopt_apply(p->fd, 'a', how->opts, how->nopts, &e) == -1)
 		log_line(LOG_WARNING, "main", "Service [%s]: %s", p->service->conf->name, e.text);
+	p->shared = p->overlaps = p->retune = false;
 }
 
 /* What stands for the address of a line that the service manager serves. */

@@ -88,6 +88,20 @@ section(const char *name, const char *accept)
 	}
 }
 
+/* The last section's sockets get an option. */
+static void
+tune(const char *option)
+{
+	struct conf_service *s = &confs[nconfs - 1]->services[nservices - 1];
+	struct errmsg e;
+
+	ck_assert_int_eq(options_set(confs[nconfs - 1], s, "socket", option, &e), 0);
+	services[nservices - 1]->setup = (struct sock_setup){
+		.opts = s->sockopts.items,
+		.nopts = s->sockopts.n,
+	};
+}
+
 /* Opens what the sections say, beside what is. */
 static int
 try(struct listeners *next, struct errmsg *e)
@@ -184,6 +198,28 @@ START_TEST(test_same_address)
 	where("b", &fd);
 	ck_assert_int_eq(fd, a);
 	ck_assert(answers(&at));
+}
+END_TEST
+
+/* A socket that stays gets the options of its new service. */
+START_TEST(test_options)
+{
+	socklen_t len = sizeof(int);
+	int a, fd, value = -1;
+
+	section("a", "127.0.0.1:0");
+	take();
+	where("a", &a);
+	for (int i = 1; i >= 0; i--) {
+		anew();
+		section("a", "127.0.0.1:0");
+		tune(i == 1 ? "a:SO_KEEPALIVE=1" : "a:SO_KEEPALIVE=0");
+		take();
+		where("a", &fd);
+		ck_assert_int_eq(fd, a);
+		ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &len), 0);
+		ck_assert_int_eq(value, i);
+	}
 }
 END_TEST
 
@@ -326,6 +362,7 @@ main(void)
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, test_own_ports);
 	tcase_add_test(tc, test_same_address);
+	tcase_add_test(tc, test_options);
 	tcase_add_test(tc, test_everywhere);
 	tcase_add_test(tc, test_abandon);
 	tcase_add_test(tc, test_unix);

@@ -234,6 +234,40 @@ END_TEST
 
 #define N(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
+/* Lists of one side, whatever the other sides have between. */
+START_TEST(same_lists)
+{
+	static const struct {
+		const char *a[3], *b[3];
+		bool same;
+	} rows[] = {
+		{ { NULL }, { NULL }, true },
+		{ { "a:SO_KEEPALIVE=1" }, { "a:SO_KEEPALIVE=yes" }, true },
+		{ { "a:SO_KEEPALIVE=1" }, { "a:SO_KEEPALIVE=0" }, false },
+		{ { "a:SO_KEEPALIVE=1" }, { "a:SO_REUSEADDR=1" }, false },
+		{ { "a:SO_KEEPALIVE=1" }, { NULL }, false },
+		{ { NULL }, { "a:SO_KEEPALIVE=1" }, false },
+		{ { "l:SO_KEEPALIVE=1" }, { "r:SO_KEEPALIVE=1" }, true },
+		{ { "l:SO_KEEPALIVE=1", "a:SO_LINGER=1:5" }, { "a:SO_LINGER=1:5" }, true },
+		{ { "a:SO_LINGER=1:5" }, { "a:SO_LINGER=1:6" }, false },
+		{ { "a:SO_KEEPALIVE=1", "a:SO_LINGER=1:5" },
+		    { "a:SO_LINGER=1:5", "a:SO_KEEPALIVE=1" }, false },
+	};
+	struct sockopt lists[2][3];
+	size_t n[2];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		n[0] = n[1] = 0;
+		for (size_t k = 0; k < 3 && rows[i].a[k] != NULL; k++)
+			lists[0][n[0]++] = parse(rows[i].a[k]);
+		for (size_t k = 0; k < 3 && rows[i].b[k] != NULL; k++)
+			lists[1][n[1]++] = parse(rows[i].b[k]);
+		ck_assert_msg(sockopt_same(lists[0], n[0], lists[1], n[1], 'a') == rows[i].same,
+		    "row %zu", i);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -250,6 +284,7 @@ main(void)
 	tcase_add_test(tc, a_unix_socket_has_no_tcp);
 	tcase_add_test(tc, what_the_kernel_refuses);
 	tcase_add_test(tc, the_list_is_true);
+	tcase_add_test(tc, same_lists);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
