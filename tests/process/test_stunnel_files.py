@@ -8,6 +8,10 @@ import re
 import signal
 import socket
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
 import certs
 import harness
 from harness import PATIENCE, SLUSS, Sluss, need, recv_exactly, run, wait_for
@@ -20,12 +24,13 @@ class Files(harness.Case):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        ca = certs.make("ca", ca=True)
+        Files.ca = ca = certs.make("ca", ca=True)
+        Files.rsa = certs.make("pool", ca, kind="rsa2048", dns=["localhost"])
         for label, identity in (
                 ("ca", ca),
                 ("s", certs.make("server", ca, dns=["localhost", "fs-1.efs.example"],
                                  ip=["127.0.0.1"])),
-                ("rsa", certs.make("pool", ca, kind="rsa2048", dns=["localhost"])),
+                ("rsa", Files.rsa),
                 ("c", certs.make("client", ca)),
                 ("other", certs.make("other", dns=["localhost"]))):
             identity.write(cls.shared, label)
@@ -335,10 +340,36 @@ class Xapi(Files):
         c.close()
         self.assertEqual(p.wait(), 0, p.log)
 
-    def test_crl_is_refused_clearly(self):
-        p, _ = self.spawn(XAPI % self.values(port=1, pin="x") + "CRLpath = /etc\n")
-        self.assertEqual(p.wait(), 1)
-        self.assertRegex(p.log, r'\d+:16: "CRLpath = /etc": it is not built yet')
+    def crl_folder(self, *revoked):
+        """A folder with the CA's list of revoked certificates, newly signed."""
+        os.makedirs(self.path("crls"), exist_ok=True)
+        builder = (x509.CertificateRevocationListBuilder().issuer_name(self.ca.cert.subject)
+                   .last_update(certs.now(hours=-1)).next_update(certs.now(days=1))
+                   .add_extension(x509.CRLNumber(1), False)
+                   .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                       self.ca.key.public_key()), False))
+        for identity in revoked:
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(identity.cert.serial_number)
+                .revocation_date(certs.now(hours=-1)).build())
+        with open(self.path("crls/ca.r0"), "wb") as f:
+            f.write(builder.sign(self.ca.key, hashes.SHA256()).public_bytes(Encoding.PEM))
+        return self.path("crls")
+
+    def test_crl(self):
+        """A folder of revoked certificates, which the server is in, or not."""
+        port = self.reversing("-tls1_2", identity="rsa")
+        for revoked, passes in ((), True), ((self.rsa,), False):
+            text = (XAPI % self.values(port=port, pin=self.crt("ca"))).replace(
+                "verifyPeer", "verifyChain") + "CRLpath = %s\n" % self.crl_folder(*revoked)
+            p, c = self.spawn(text)
+            if passes:
+                self.talk(c)
+                c.close()
+            else:
+                self.assertEqual(harness.outcome(c)[0], b"")
+            self.assertEqual(p.wait(), 0, p.log)
+            self.assertEqual("revoked" in p.log, not passes, p.log)
 
     def test_accept_is_an_error(self):
         p, _ = self.spawn(XAPI % self.values(port=1, pin="x") + "accept = 1\n")
