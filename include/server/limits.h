@@ -6,8 +6,8 @@
 
 /* What the machine lets one process do. */
 
-/* Raises the limit on open files as far as allowed and tells how many tunnels, two
- * descriptors each, it holds. */
+/* Raises the limit on open files as far as allowed and tells how many tunnels, of two
+ * descriptors each, it holds at most. */
 unsigned limits_tunnels(void);
 
 /* How many tunnels the configuration lets in at once, of those that the limit holds.  Returns 0,

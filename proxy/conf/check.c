@@ -150,6 +150,13 @@ check_exec(struct judge *j)
 {
 	const struct conf_service *s = j->service;
 
+	if (s->exec != NULL && s->connect.n > 0 && s->accept.n == 0 && !s->client &&
+	    !j->config->inetd)
+		judge_option(j, LOG_ERR, "exec", "with connect it is for client = yes: a server "
+		    "needs accept, with connect or exec");
+	if (s->exec != NULL && s->pty && s->client && s->connect.n == 0)
+		judge_option(j, LOG_ERR, "pty", "with client = yes TLS is spoken to the program, "
+		    "which cannot be on a terminal");
 	if (s->exec != NULL)
 		return;
 	if (s->execargs.n > 0)

@@ -23,30 +23,40 @@ raise_nofile(void)
 	return rl.rlim_cur;
 }
 
+/* Descriptors of a tunnel: both its ends, and what tells of a program. */
 static unsigned
-tunnels_of(rlim_t fds)
+fds_of_each(const struct config *c)
 {
-	if (fds > SPARE_FDS + 2)
-		return (unsigned)((fds - SPARE_FDS) / 2);
-	return fds > 64 ? (unsigned)((fds - 62) / 2) : 1;
+	for (size_t i = 0; i < c->nservices; i++)
+		if (c->services[i].exec != NULL)
+			return 3;
+	return 2;
+}
+
+static unsigned
+tunnels_of(rlim_t fds, unsigned each)
+{
+	if (fds > SPARE_FDS + each)
+		return (unsigned)((fds - SPARE_FDS) / each);
+	return fds > 60 + 2 * each ? (unsigned)((fds - 60 - each) / each) : 1;
 }
 
 unsigned
 limits_tunnels(void)
 {
-	return tunnels_of(raise_nofile());
+	return tunnels_of(raise_nofile(), 2);
 }
 
 int
 limits_max_tunnels(const struct config *c, unsigned *max, struct errmsg *e)
 {
 	rlim_t fds = raise_nofile();
-	unsigned can = tunnels_of(fds);
+	unsigned each = fds_of_each(c), can = tunnels_of(fds, each);
 
 	if (c->max_tunnels > can)
 		return errmsg_set(e, "--maxtunnels %u needs %llu open files but the limit is "
 		    "%llu; raise it (ulimit -n) or ask for at most %u", c->max_tunnels,
-		    2ULL * c->max_tunnels + SPARE_FDS, (unsigned long long)fds, can);
+		    1ULL * each * c->max_tunnels + SPARE_FDS, (unsigned long long)fds, can);
 	*max = c->max_tunnels > 0 ? c->max_tunnels : can;
 	return 0;
 }

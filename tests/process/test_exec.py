@@ -5,6 +5,7 @@ mode (accept and exec) and in client mode (exec and connect)."""
 import os
 import pwd
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -157,6 +158,25 @@ class Server(Exec):
         wait_for(lambda: len(os.listdir("/proc/%d/fd" % helper)) == fds, "its descriptors")
         self.assertEqual(sluss.stop(), 0)
         self.gone(helper)
+
+    def test_limit(self):
+        """A tunnel with a program takes three descriptors of the limit."""
+        limits = (resource.RLIMIT_NOFILE, (260, 260))
+        path = self.conf("accept = 127.0.0.1:0", "cert = " + self.pem("server"),
+                         "peer = " + self.crt("client"), "exec = /bin/cat")
+        sluss = self.own(Sluss(path, preexec_fn=lambda: resource.setrlimit(*limits)))
+        wires = [self.tls(sluss.port) for _ in range(20)]
+        # What does not fit waits in the backlog and is served later.
+        late = self.own(harness.connect(sluss.port))
+        sluss.wait_log(r"/bin/cat \(PID=\d+\) started", count=20)
+        wire = wires.pop()
+        wire.close_notify()
+        self.assertEqual(wire.outcome(), (b"", "close_notify"))
+        wire.close()
+        wire = harness.TlsWire(late, self.context(), server_hostname="localhost").handshake()
+        wire.write(b"x")
+        self.assertEqual(wire.read_exactly(1), b"x")
+        self.assertNotIn("cannot accept", sluss.log)
 
     def test_hangup(self):
         """A program that lives on when the tunnel ended in an error is hung up on."""

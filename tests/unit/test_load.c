@@ -107,6 +107,10 @@ static const struct {
 	{ "[ a b ]\nconnect=1\ncert=s\n", "x:1: \"[ a b ]\": " TWO },
 	{ "[]\ncert=s\n", "x:1: \"[]\": " TWO },
 	{ "[s]\naccept=1\nconnect=1\nexec=/bin/cat\ncert=s\n", "x:1: \"[s]\": " TWO },
+	{ "[s]\nconnect=1\nexec=/bin/cat\ncert=s\n", "x:3: \"exec = /bin/cat\": with connect it is "
+	    "for client = yes: a server needs accept, with connect or exec\n" },
+	{ "[s]\nclient=yes\naccept=1\nexec=/bin/cat\npty=yes\n", "x:5: \"pty = yes\": with client = "
+	    "yes TLS is spoken to the program, which cannot be on a terminal\n" },
 	{ "[s]\naccept=1\nconnect=1\ntransparent=destination\ncert=s\n", "x:1: \"[s]\": " TWO },
 	{ "[s]\naccept=1\nconnect=1\nprotocol=socks\ncert=s\n", "x:1: \"[s]\": " TWO },
 	{ "[s]\naccept=-\nconnect=1\ncert=s\n",
