@@ -289,16 +289,20 @@ class Inside(Exec):
                 f.write(text)
             sluss = self.own(harness.Program([harness.SLUSS, path]))
             wait_for(lambda: os.path.exists(pid), "the pid file: " + sluss.log)
-            with open(pid) as f:
-                daemon = int(f.read())
+            daemon = int(self.read(pid))
             self.addCleanup(self.end, daemon)
-            with open(log) as f:
-                port = int(re.search(r"bound to .*:(\d+)", f.read()).group(1))
+            port = int(wait_for(lambda: re.search(r"bound to .*:(\d+)\n", self.read(log)),
+                                "a listener").group(1))
             wire = self.tls(port)
             got = wire.outcome()[0].decode().split("\n")
             self.assertEqual(sorted(got), sorted(["", folder, "@err"]))
             self.end(daemon)
             self.gone(daemon)
+
+    @staticmethod
+    def read(path):
+        with open(path) as f:
+            return f.read()
 
     @staticmethod
     def end(pid):

@@ -63,6 +63,10 @@ class Grants(harness.Case):
     def reloads(self, sluss):
         self.assertEqual(self.reload(sluss), "Configuration reloaded", sluss.log)
 
+    def ends(self, sluss):
+        """In the other root folder there is no /proc, which the search for leaks needs."""
+        self.assertEqual(sluss.stop(), 66 if harness.SANITIZER == "address" else 0, sluss.log)
+
     def connect(self, where):
         """What the server shows to the client identity at a port or a socket."""
         if isinstance(where, int):
@@ -107,7 +111,7 @@ class Grants(harness.Case):
         self.write(*self.section("one"))
         self.reloads(sluss)
         self.assertEqual(self.connect(sluss.port), self.der("server"))
-        self.assertEqual(sluss.stop(), 0)
+        self.ends(sluss)
 
     def test_folders(self):
         """A folder of CAs and a folder of files to include, as they are now."""
@@ -162,7 +166,7 @@ class Grants(harness.Case):
         self.write(*self.section("one"), *self.section("file", place))
         self.reloads(sluss)
         self.connect(place)
-        self.assertEqual(sluss.stop(), 0)
+        self.ends(sluss)
         self.assertFalse(os.path.exists(place))
 
     def test_everywhere(self):
@@ -201,7 +205,7 @@ class Grants(harness.Case):
         os.kill(int(helper), signal.SIGKILL)
         self.assertIn("the helper process", self.reload(sluss))
         self.connect(sluss.port)
-        self.assertEqual(sluss.stop(), 0)
+        self.ends(sluss)
 
     def test_nothing_to_give_up(self):
         """Who stays what he is needs no helper."""
