@@ -61,7 +61,7 @@ int trust_add_cas(struct trust *, const char *file, struct errmsg *);
  * CA files as stunnel reads them: by trust_read_as(), before any is added, their
  * certificates become anchors (chain), exact certificates (exact), or both, and then both must hold.
  * Then, as an anchor, only a CA counts, or a self-signed certificate for itself.  Weak or expired
- * certificates let nobody in and are a warning.  What is added to a trust with chain or exact set
+ * certificates let nobody in; when a file has no others, that is a warning.  What is added to a trust with chain or exact set
  * is asked for even when nothing was found to add.
  */
 void trust_read_as(struct trust *, bool chain, bool exact);

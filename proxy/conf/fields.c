@@ -178,6 +178,18 @@ read_version(const char *value, enum conf_version *field, struct errmsg *why)
 	return 0;
 }
 
+/* One end of the range; "all" is as far as it goes. */
+static int
+read_end(const struct option *o, const char *value, enum conf_version *field,
+    struct errmsg *why)
+{
+	if (strcasecmp(value, "all") != 0)
+		return read_version(value, field, why);
+	*field = o->offset == offsetof(struct conf_service, version_max) ? VERSION_TLS13 :
+	    VERSION_TLS12;
+	return 0;
+}
+
 /* "all" is whatever is safe: both. */
 static int
 read_versions(const char *value, struct conf_service *s, struct errmsg *why)
@@ -366,7 +378,7 @@ field_read(const struct option *o, void *base, const char *value, struct errmsg 
 	case OPTION_CHOICE:
 		return read_choice(o, value, field, why);
 	case OPTION_VERSION:
-		return read_version(value, field, why);
+		return read_end(o, value, field, why);
 	case OPTION_VERSIONS:
 		return read_versions(value, base, why);
 	case OPTION_RETRY:

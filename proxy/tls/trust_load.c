@@ -164,27 +164,52 @@ trust_reads_exact(const struct trust *t)
 	return t->pinned;
 }
 
+/* Whether somebody can pass by the certificate, as far as it can be said before a peer comes. */
+static bool
+is_useful(const struct trust *t, const struct der *der, struct errmsg *why)
+{
+	struct x509 c;
+
+	if (x509_parse(&c, der->data, der->len) != NULL)
+		assert(!"a certificate that was read before");
+	return (!t->pinned || cert_strong(der, why) == 0) &&
+	    rules_anchor(&c, time(NULL), why) == TRUST_OK;
+}
+
+/* Bundles of many CAs always have some that are out of date; a file of which nothing is any use
+ * is another matter.  Filled: why the first is none. */
+static bool
+has_useful(const struct trust *t, const struct der_list *list, struct errmsg *why)
+{
+	struct errmsg other;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (is_useful(t, &list->items[i], i == 0 ? why : &other))
+			return true;
+	return false;
+}
+
 int
 trust_add_file(struct trust *t, const char *file, struct errmsg *e)
 {
-	size_t first = t->nanchors;
 	struct der_list list;
-	struct errmsg weak;
+	struct errmsg why;
+	bool useful;
+	size_t n;
 	int rc;
 
 	if (cert_load_chain(file, &list, e) == -1)
 		return -1;
-	/* A weak one lets nobody in: it is judged once more when it comes. */
-	if (t->pinned && find_weak(&list, &weak) == list.n)
-		weak.text[0] = '\0';
+	useful = has_useful(t, &list, &why);
+	n = list.n;
 	rc = add_list(t, &list, e);
 	der_list_free(&list);
 	if (rc == -1)
 		return errmsg_prefix(e, "%s", file);
-	if (!t->pinned || weak.text[0] == '\0')
-		return warn_about(t, first, file, e);
-	*e = weak;
-	errmsg_prefix(e, "%s: a certificate lets nobody in", file);
+	if (useful)
+		return 0;
+	*e = why;
+	errmsg_prefix(e, "%s: its certificate%s nobody in", file, n == 1 ? " lets" : "s let");
 	return 1;
 }
 

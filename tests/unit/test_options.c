@@ -319,6 +319,11 @@ START_TEST(versions)
 	ck_assert_int_eq(service->version_max, VERSION_TLS13);
 	set("sslVersionMin", "TLSv1.3");
 	ck_assert_int_eq(service->version_min, VERSION_TLS13);
+	set("sslVersionMin", "all");
+	ck_assert_int_eq(service->version_min, VERSION_TLS12);
+	set("sslVersionMax", "TLSv1.2");
+	set("sslVersionMax", "ALL");
+	ck_assert_int_eq(service->version_max, VERSION_TLS13);
 }
 END_TEST
 
