@@ -174,6 +174,9 @@ trace_ended(const struct tunnel *t, const char *why)
 		tunnel_trace(t, LOG_ERR, "No more addresses to connect");
 	else if (t->reason == REASON_RESOLVE)
 		tunnel_trace(t, LOG_ERR, "No host resolved");
+	else if (t->reason == REASON_PREFACE || t->reason == REASON_PROXY ||
+	    t->reason == REASON_TARGET)
+		tunnel_trace(t, LOG_ERR, "%s: %s", reason_text(t->reason), why);
 	else if (t->reason == REASON_HANDSHAKE || t->reason == REASON_UNAUTHORISED ||
 	    t->reason == REASON_REFUSED_BY_PEER)
 		trace_handshake(t, why);

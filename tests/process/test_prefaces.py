@@ -668,6 +668,80 @@ class Socks(Prefaces):
         self.assertEqual(recv_exactly(c, 5), b"hello")
 
 
+class Stunnel(Prefaces):
+    """Each protocol between stunnel on one side and sluss on the other."""
+
+    def stunnel(self, *lines):
+        """stunnel with one service; where it listens."""
+        with open(self.path("stunnel.conf"), "w") as f:
+            f.write("foreground = yes\npid =\ndebug = info\nsyslog = no\n[x]\n"
+                    "accept = 127.0.0.1:0\n" + "".join(l + "\n" for l in lines))
+        stunnel = self.own(harness.Program([harness.need("stunnel"), self.path("stunnel.conf")]))
+        return int(stunnel.wait_log(r"bound to 127.0.0.1:(\d+)").group(1))
+
+    def their_server(self, protocol, connect_to):
+        return "127.0.0.1:%d" % self.stunnel("connect = " + connect_to, "protocol = " + protocol,
+                                             "cert = " + self.pem("server"))
+
+    def their_client(self, protocol, server, *more):
+        return self.stunnel("client = yes", "connect = 127.0.0.1:%d" % server.port, "cert = " +
+                            self.pem("client"), "protocol = " + protocol, *more)
+
+    def greets(self, greeting):
+        def handler(c):
+            c.sendall(greeting)
+            echo(c)
+        return self.backend(handler).target
+
+    def talk(self, port, first, words=b"hello\r\n"):
+        c = self.own(connect(port))
+        if first:
+            self.assertIn(first, recv_line(c))
+        c.sendall(words)
+        self.assertEqual(recv_exactly(c, len(words)), words)
+
+    GREETINGS = (("pgsql", b"", b""), ("smtp", b"220 mx.test hi\r\n", b"220 mx.test"),
+                 ("pop3", b"+OK hi\r\n", b"+OK hi"))
+
+    def test_our_client(self):
+        if harness.not_under_sanitizer():
+            return
+        for protocol, greeting, first in self.GREETINGS:
+            server = self.their_server(protocol, self.greets(greeting))
+            client = self.client(server, "--protocol", protocol)
+            self.talk(client.port, first)
+
+    def test_our_server(self):
+        if harness.not_under_sanitizer():
+            return
+        for protocol, greeting, first in self.GREETINGS + (("imap", b"* OK hi\r\n", b"* OK"),):
+            server = self.server(self.greets(greeting), "--protocol", protocol)
+            self.talk(self.their_client(protocol, server), first)
+
+    def test_connect(self):
+        """Our client asks their server, and theirs ours."""
+        if harness.not_under_sanitizer():
+            return
+        target = self.backend(echo).target
+        client = self.client(self.their_server("connect", target), "--protocol", "connect",
+                             "--protocolhost", target)
+        self.talk(client.port, b"")
+        server = self.server(target, "--protocol", "connect")
+        self.talk(self.their_client("connect", server, "protocolHost = " + target), b"")
+
+    def test_proxy(self):
+        """The header of their server, taken by our client."""
+        if harness.not_under_sanitizer():
+            return
+        far = self.server(self.backend(echo).target)
+        client = self.client("127.0.0.1:%d" % far.port, "--proxyin", "--proxyfrom", "127.0.0.1")
+        port = self.stunnel("connect = 127.0.0.1:%d" % client.port, "protocol = proxy",
+                            "cert = " + self.pem("server"))
+        c = self.own(connect(port))
+        self.echoed(self.tls_from(c))
+        client.ends(r"\] 127.0.0.1:%d -> " % c.getsockname()[1])
+
+
 class ProxyOut(Prefaces):
     def headers(self, read):
         """A target that notes each header, then echoes."""

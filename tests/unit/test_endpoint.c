@@ -330,6 +330,57 @@ START_TEST(plain_until_upgraded)
 }
 END_TEST
 
+/* Bytes that were read too much come first, in order, and before what the kernel has. */
+START_TEST(given_back_comes_first)
+{
+	int pair[2];
+	size_t n;
+
+	socket_pair(pair, false);
+	endpoint_plain(&us, pair[0], pair[0]);
+	endpoint_plain(&them, pair[1], pair[1]);
+	join(&us);
+	join(&them);
+	write_all(&them, "abcdef", 6);
+	assert_reads(&us, "abcdef", 6);
+	ck_assert_int_eq(endpoint_unread(&us, (const uint8_t *)"ef", 2), 0);
+	ck_assert_int_eq(endpoint_unread(&us, (const uint8_t *)"bcd", 3), 0);
+	write_all(&them, "ghi", 3);
+	ck_assert_int_eq(us.ops->read(&us, &stage, 4, &n), IO_OK);
+	ck_assert_uint_eq(n, 4);
+	ck_assert_mem_eq(stage.plain, "bcde", 4);
+	assert_reads(&us, "fghi", 4);
+	ck_assert_uint_eq(buf_total(), 0);
+}
+END_TEST
+
+/* What was read behind a request for TLS is the handshake. */
+START_TEST(given_back_is_ciphertext)
+{
+	int pair[2];
+	size_t n;
+
+	socket_pair(pair, false);
+	endpoint_plain(&us, pair[0], pair[0]);
+	endpoint_tls(&them, pair[1], session(false, TLS_1_3));
+	join(&us);
+	join(&them);
+	ck_assert_int_eq(endpoint_handshake(&them, &stage), IO_WANT);
+	while (us.ops->read(&us, &stage, BATCH_MIN, &n) == IO_WANT)
+		turn(100);
+	ck_assert_int_eq(endpoint_unread(&us, stage.plain, n), 0);
+	us.tls = session(true, TLS_1_3);
+	endpoint_upgrade(&us);
+	shake();
+	write_all(&them, "hello", 5);
+	assert_reads(&us, "hello", 5);
+	ck_assert_int_eq(endpoint_unread(&us, (const uint8_t *)"lo", 2), 0);
+	write_all(&them, " again", 6);
+	assert_reads(&us, "lo again", 8);
+	ck_assert_uint_eq(buf_total(), 0);
+}
+END_TEST
+
 /* A peer that leaves or talks nonsense in the middle of the handshake. */
 START_TEST(handshake_ends)
 {
@@ -999,6 +1050,8 @@ endpoint_suite(void)
 
 	tcase_add_loop_test(tc, handshake_and_talk, 0, 4);
 	tcase_add_test(tc, plain_until_upgraded);
+	tcase_add_test(tc, given_back_comes_first);
+	tcase_add_test(tc, given_back_is_ciphertext);
 	tcase_add_loop_test(tc, handshake_ends, 0, 3);
 	tcase_add_test(tc, over_read_ciphertext_is_handed_on);
 	tcase_add_test(tc, over_read_with_its_end);
