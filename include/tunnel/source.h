@@ -54,6 +54,9 @@ void source_leave(struct source *);
 /* Whether another failure of this source may be logged; if not, it is counted.  NULL: it may. */
 bool source_may_log(struct source *, uint64_t now);
 
+/* Whether failures of this source are being counted only.  NULL: no. */
+bool source_is_noisy(struct source *, uint64_t now);
+
 /* Logs how many failures were not logged, for each source whose period is over (UINT64_MAX: for
  * each).  Returns when to come back, or 0: there are none. */
 uint64_t sources_tell(struct sources *, uint64_t now);

@@ -27,9 +27,10 @@ void tunnel_trace(const struct tunnel *, int, const char *, ...)
 /* Gives a new tunnel what tells it apart in the log. */
 void trace_name(struct tunnel *);
 
-/* The steps, in stunnel's words. */
-void trace_accepted(const struct tunnel *);
-void trace_negotiated(const struct tunnel *);
+/* The steps, in stunnel's words.  Of a source whose failures are only counted, a connection is
+ * announced once its handshake is done. */
+void trace_accepted(struct tunnel *);
+void trace_negotiated(struct tunnel *);
 void trace_connected(const struct tunnel *, const char *to);
 void trace_not_connected(const struct tunnel *, const char *to, int why);
 void trace_not_resolved(const struct tunnel *, const char *host, const char *why);

@@ -52,6 +52,7 @@ struct opening {
 	struct sock_setup setup;    /* of what we connect */
 	bool outcast;               /* may not pass: goes to the target of redirect */
 	bool asking;
+	bool unannounced;           /* its source is noisy: no word before the handshake is done */
 	bool met;                   /* the handshake is done: no stranger any more */
 	struct dial dial;
 	struct addr_spec wanted;    /* where the peer, or protocolHost, wants to go; text NULL: none */

@@ -20,6 +20,7 @@
 #include "tls/library.h"
 #include "tunnel/acceptor.h"
 #include "tunnel/list.h"
+#include "tunnel/trace.h"
 #include "tunnel/tunnel.h"
 
 /* How often and how long to wait for standard output after a failure. */
@@ -55,6 +56,7 @@ adopt_stdio(struct server *s, struct errmsg *e)
 			return errmsg_set(e, "cannot make the tunnel on stdio: %s",
 			    strerror(errno));
 		t->stdio = true;
+		trace_accepted(t);
 	}
 	return 0;
 }

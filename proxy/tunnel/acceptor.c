@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "net/sock.h"
 #include "tunnel/acceptor.h"
+#include "tunnel/trace.h"
 #include "tunnel/tunnel.h"
 
 /* Connections that one event may bring, so that handshakes under way get their turn. */
@@ -262,6 +263,9 @@ take(struct acceptor *a, struct service *s, int fd, const struct addr *peer)
 		    s->conf->name, addr_text(peer, text), e.text);
 	if ((t = tunnel_new(a->lane, s, fd, fd, peer)) != NULL) {
 		t->source = source;
+		/* With proxyIn it is not known yet from where. */
+		if (!s->conf->proxy_in)
+			trace_accepted(t);
 		return;
 	}
 	source_leave(source);

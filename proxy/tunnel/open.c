@@ -541,8 +541,10 @@ run_admit(struct tunnel *t)
 		return STEP_NEXT;
 	v = source_admit(t->lane->pool->sources, t->service->conf, &o->peer,
 	    loop_now(t->lane->loop), &t->source, &say);
-	if (v == SOURCE_ADMITTED)
+	if (v == SOURCE_ADMITTED) {
+		trace_accepted(t);
 		return STEP_NEXT;
+	}
 	if (!say)
 		report_later(t->lane);
 	t->unsaid = !say;

@@ -152,7 +152,6 @@ take_source(struct tunnel *t)
 		t->from = from;
 		o->peer = o->preface.source;
 	}
-	trace_accepted(t);
 	return STEP_NEXT;
 }
 

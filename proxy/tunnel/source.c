@@ -281,6 +281,19 @@ source_may_log(struct source *s, uint64_t now)
 	return may;
 }
 
+bool
+source_is_noisy(struct source *s, uint64_t now)
+{
+	bool noisy;
+
+	if (s == NULL)
+		return false;
+	pthread_mutex_lock(&s->table->lock);
+	noisy = s->unsaid > 0 && now < s->period + SOURCE_PERIOD_MS;
+	pthread_mutex_unlock(&s->table->lock);
+	return noisy;
+}
+
 uint64_t
 sources_tell(struct sources *t, uint64_t now)
 {

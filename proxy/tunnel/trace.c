@@ -93,12 +93,20 @@ tunnel_trace(const struct tunnel *t, int level, const char *fmt, ...)
 	va_end(ap);
 }
 
-void
-trace_accepted(const struct tunnel *t)
+static void
+say_accepted(const struct tunnel *t)
 {
 	tunnel_trace(t, LOG_DEBUG, "Service [%s] started", t->service->conf->name);
 	tunnel_trace(t, LOG_NOTICE, "Service [%s] accepted connection from %s",
 	    t->service->conf->name, t->from);
+}
+
+void
+trace_accepted(struct tunnel *t)
+{
+	t->opening->unannounced = source_is_noisy(t->source, loop_now(t->lane->loop));
+	if (!t->opening->unannounced)
+		say_accepted(t);
 }
 
 static bool
@@ -108,8 +116,11 @@ is_client(const struct tunnel *t)
 }
 
 void
-trace_negotiated(const struct tunnel *t)
+trace_negotiated(struct tunnel *t)
 {
+	if (t->opening->unannounced)
+		say_accepted(t);
+	t->opening->unannounced = false;
 	tunnel_trace(t, LOG_INFO, "TLS %s: new session negotiated",
 	    is_client(t) ? "connected" : "accepted");
 }

@@ -173,10 +173,6 @@ tunnel_new(struct lane *lane, struct service *s, int rfd, int wfd, const struct 
 	}
 	t->started = loop_now(lane->loop);
 	trace_name(t);
-	/* With proxyIn it is not known yet from where. */
-	if (!s->conf->proxy_in)
-		if (rfd != -1)
-		trace_accepted(t);
 	return t;
 
 err1:

@@ -239,7 +239,7 @@ class Lines(LimitCase):
         server = self.server("echo:", "--denyfrom", "127.0.0.1")
         for _ in range(60):
             self.knock(server.port)
-        self.knock(server.port, "127.0.0.2")
+        self.knock(server.port, "127.0.0.2").close()
         server.wait_log(r"refused connection from 127\.0\.0\.1", count=10)
         server.stop()
         said = len(re.findall(r"refused connection from 127\.0\.0\.1:", server.log))
@@ -265,6 +265,30 @@ class Lines(LimitCase):
         said = len(re.findall(r"TLS handshake failed while .*plain HTTP", server.log))
         counted = sum(map(int, re.findall(r"(\d+) more connections from 127", server.log)))
         self.assertEqual(said + counted, 60, server.log)
+
+
+    def test_failed_handshakes_in_stunnels_words(self):
+        """Neither are such connections announced, as long as others of the source fail."""
+        path = self.path("sluss.conf")
+        with open(path, "w") as f:
+            f.write("foreground = yes\nsyslog = no\n[s]\ncert = %s\ninsecure = yes\n"
+                    "accept = 127.0.0.1:0\nconnect = echo:\n" % self.pem("server"))
+        server = self.own(Sluss(path))
+        for _ in range(60):
+            c = self.from_address(server.port)
+            c.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            outcome(c)
+            c.close()
+        good = self.tunnel(server.port)
+        name = "127.0.0.1:%d" % good.sock.getsockname()[1]
+        good.close()
+        server.wait_log(r"LOG5\[60\]: Service \[s\] accepted connection from %s$" % name)
+        server.wait_log(r"LOG5\[60\]: Connection ")
+        failed = [len(re.findall(word, server.log)) for word in
+                  ("LOG3.*SSL_accept: ", "accepted connection from", "Connection reset: 0 byte")]
+        for n in failed:
+            self.assertGreaterEqual(n, 10, server.log)
+            self.assertLess(n, 55, server.log)
 
 
 class Crowd(LimitCase):

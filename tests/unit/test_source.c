@@ -247,6 +247,7 @@ START_TEST(unix_sockets_have_no_source)
 	}
 	source_leave(NULL);
 	ck_assert(source_may_log(NULL, START));
+	ck_assert(!source_is_noisy(NULL, START));
 }
 END_TEST
 
@@ -260,8 +261,11 @@ START_TEST(few_lines_then_a_count)
 	for (int i = 0; i < SOURCE_LINES; i++)
 		ck_assert(source_may_log(s, START));
 	ck_assert_uint_eq(sources_tell(table, START), 0);
+	ck_assert(!source_is_noisy(s, START));
 	for (int i = 0; i < 123; i++)
 		ck_assert(!source_may_log(s, START + 1));
+	ck_assert(source_is_noisy(s, START + SOURCE_PERIOD_MS - 1));
+	ck_assert(!source_is_noisy(s, START + SOURCE_PERIOD_MS));
 	ck_assert_uint_eq(sources_tell(table, START + 2), START + SOURCE_PERIOD_MS);
 	ck_assert_str_eq(logged(), "");
 	ck_assert_uint_eq(sources_tell(table, START + SOURCE_PERIOD_MS), 0);
