@@ -30,7 +30,7 @@ struct helper;
 /* How far a listing of a lane's tunnels has come (tunnel/list.h). */
 struct list {
 	struct inbox_msg msg;
-	struct task task;
+	struct loop_timer timer;
 	struct tunnel *next;
 	atomic_bool busy;
 };

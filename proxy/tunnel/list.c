@@ -2,8 +2,9 @@
 #include "tunnel/list.h"
 #include "tunnel/trace.h"
 
-/* Tunnels a turn. */
+/* So many tunnels, then a pause: the log takes no more at once than its queue holds. */
 #define SLICE 32
+#define PAUSE_MS 8
 
 /* The answer to a question: written whatever the level. */
 #define LEVEL LOG_EMERG
@@ -34,17 +35,23 @@ list_one(const struct tunnel *t, uint64_t now)
 }
 
 static void
-list_some(struct task *task)
+list_some(struct lane *lane)
 {
-	struct lane *lane = OF(struct lane, list.task, task);
 	struct list *l = &lane->list;
+	uint64_t now = loop_now(lane->loop);
 
 	for (int i = 0; i < SLICE && l->next != NULL; i++, l->next = l->next->next)
-		list_one(l->next, loop_now(lane->loop));
+		list_one(l->next, now);
 	if (l->next != NULL)
-		loop_post(lane->loop, task);
+		loop_timer_set(lane->loop, &l->timer, now + PAUSE_MS);
 	else
 		atomic_store(&l->busy, false);
+}
+
+static void
+pause_over(struct loop_timer *timer)
+{
+	list_some(OF(struct lane, list.timer, timer));
 }
 
 static void
@@ -54,14 +61,14 @@ list_arrived(struct inbox_msg *m, void *owner)
 
 	(void)m;
 	lane->list.next = lane->tunnels;
-	loop_post(lane->loop, &lane->list.task);
+	list_some(lane);
 }
 
 void
 list_init(struct lane *lane)
 {
 	lane->list.msg.deliver = list_arrived;
-	lane->list.task.run = list_some;
+	lane->list.timer.due = pause_over;
 }
 
 void
