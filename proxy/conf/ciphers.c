@@ -14,7 +14,7 @@ struct element {
 	const char *text;
 	size_t n;
 	int suite;              /* by name, or -1 */
-	struct suite_mask mask; /* else by words */
+	struct suite_mask mask; /* by words */
 	bool known, broad;
 };
 
@@ -40,10 +40,8 @@ matches(const struct work *w, const struct element *e, size_t suite)
 {
 	const struct suite_mask *is = &w->all[suite].is;
 
-	if (!e->known)
+	if (!e->known || (e->suite != -1 && (size_t)e->suite != suite))
 		return false;
-	if (e->suite != -1)
-		return (size_t)e->suite == suite;
 	return meets(is->kx, e->mask.kx) && meets(is->au, e->mask.au) &&
 	    meets(is->enc, e->mask.enc) && meets(is->mac, e->mask.mac) &&
 	    meets(is->strength, e->mask.strength) && meets(is->since, e->mask.since);
@@ -100,47 +98,53 @@ sort_by_strength(struct work *w)
 	memcpy(w->order, sorted, n * sizeof(*sorted));
 }
 
-/* Words with "+" between ask for what all of them mean. */
-static void
-read_words(struct element *e)
+/* What a further word leaves of those before: of nothing there must not become anything. */
+static unsigned
+narrow(unsigned mask, unsigned word)
 {
-	const char *p = e->text, *end = e->text + e->n;
-	struct suite_mask one;
-	bool broad;
-
-	for (e->known = e->broad = true; p < end; p++) {
-		const char *plus = memchr(p, '+', (size_t)(end - p));
-		size_t n = (size_t)((plus != NULL ? plus : end) - p);
-
-		if (!suites_word(p, n, &one, &broad)) {
-			e->known = false;
-			return;
-		}
-		/* A mask of nothing must not become one of anything. */
-#define BOTH(kind)                                                                          \
-	if (one.kind != 0)                                                                  \
-		e->mask.kind = e->mask.kind == 0 ? one.kind                                 \
-		    : (e->mask.kind & one.kind) != 0 ? e->mask.kind & one.kind : 1u << 31
-		BOTH(kx);
-		BOTH(au);
-		BOTH(enc);
-		BOTH(mac);
-		BOTH(strength);
-		BOTH(since);
-#undef BOTH
-		e->broad = e->broad && broad;
-		p += n;
-	}
+	if (word == 0 || mask == 0)
+		return mask | word;
+	return (mask & word) != 0 ? mask & word : 1u << 31;
 }
 
+static void
+add_word(struct element *e, const struct suite_mask *word)
+{
+	struct suite_mask *m = &e->mask;
+
+	*m = (struct suite_mask){ narrow(m->kx, word->kx), narrow(m->au, word->au),
+		narrow(m->enc, word->enc), narrow(m->mac, word->mac),
+		narrow(m->strength, word->strength), narrow(m->since, word->since) };
+}
+
+static void
+read_word(struct element *e, const char *text, size_t n)
+{
+	int suite = suites_find(text, n);
+	struct suite_mask word;
+	bool broad = false;
+
+	if (suite != -1)
+		e->suite = e->suite == -1 || e->suite == suite ? suite : SUITES_MAX;
+	else if (suites_word(text, n, &word, &broad))
+		add_word(e, &word);
+	else
+		e->known = false;
+	e->broad = e->broad && broad;
+}
+
+/* Words with "+" between ask for what all of them mean. */
 static struct element
 read_element(const char *text, size_t n)
 {
-	struct element e = { .text = text, .n = n, .suite = suites_find(text, n) };
+	struct element e = { .text = text, .n = n, .suite = -1, .known = true, .broad = true };
+	const char *p, *plus, *end = text + n;
 
-	e.known = e.suite != -1;
-	if (!e.known)
-		read_words(&e);
+	for (p = text; p < end; p = plus + 1) {
+		if ((plus = memchr(p, '+', (size_t)(end - p))) == NULL)
+			plus = end;
+		read_word(&e, p, (size_t)(plus - p));
+	}
 	return e;
 }
 

@@ -4,6 +4,8 @@ versions, suites, curves, whom to verify and how, names, redirect.  A tunnel ope
 was to be negotiated, or does not, whichever of the two has which part."""
 
 import os
+import random
+import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -271,6 +273,46 @@ class Verification(Interop):
                                       options=options, server=who):
                         self.assertEqual(self.talk(ports["%d %s" % (i, who)]),
                                          "open" if y == "y" else "refused", sluss.log[-3000:])
+
+
+WORDS = """HIGH ALL AES AES128 AES256 AESGCM CHACHA20 ECDHE EECDH kECDHE kEECDH ECDH aRSA aECDSA
+ECDSA RSA kRSA DHE DH aNULL eNULL SHA SHA1 SHA256 SHA384 MD5 MEDIUM LOW TLSv1.2 TLSv1 SSLv3 PSK
+SRP CAMELLIA ARIA AESCCM 3DES RC4 ADH AECDH FIPS ECDHE-RSA-AES128-GCM-SHA256 AES128-SHA NOSUCH
+ECDHE-ECDSA-AES256-GCM-SHA384 ECDHE-ECDSA-CHACHA20-POLY1305 ECDHE-RSA-AES256-SHA384""".split()
+
+
+class Words(Interop):
+    """Cipher strings as OpenSSL reads them, in a random choice that is always the same."""
+
+    def string(self, choice):
+        parts = ["DEFAULT"] if choice.random() < 0.1 else []
+        for i in range(choice.randint(1, 6)):
+            parts.append((choice.choice("   !-+").strip() if parts else "") +
+                         "+".join(choice.sample(WORDS, choice.choice((1, 1, 1, 2, 2, 3)))))
+        if choice.random() < 0.3:
+            parts.append("@STRENGTH")
+        return choice.choice(":: ,").join(parts)
+
+    def suites(self, string):
+        """Those of OpenSSL's that we have."""
+        done = run("openssl", "ciphers", "-stdname", string, check=False)
+        names = [l.split()[0] for l in done.out.splitlines() if l.split()]
+        return [n for n in names if re.match("TLS_ECDHE_(ECDSA|RSA)_WITH_(AES_..._GCM|CHACHA20)_", n)]
+
+    def test_strings(self):
+        choice = random.Random(1)
+        wanted = {}
+        while len(wanted) < 60:
+            string = self.string(choice)
+            if self.suites(string):
+                wanted[string] = self.suites(string)
+        path = self.config(*[("%d" % i, self.client_text("ciphers = " + string, 1))
+                             for i, string in enumerate(wanted)])
+        sections = run(harness.SLUSS, "check", path).out.split("\n[")[1:]
+        self.assertEqual(len(sections), len(wanted))
+        for section, (string, suites) in zip(sections, wanted.items()):
+            with self.subTest(string=string):
+                self.assertIn("\nciphers = %s\n" % ":".join(suites), section)
 
 
 class Elsewhere(Interop):
