@@ -29,7 +29,7 @@ build_packages='gcc libc6-dev make autoconf automake libtool pkg-config check ca
 test_packages='openssl socat stunnel4 gnutls-bin curl redis-server redis-tools nginx
     postgresql postgresql-contrib exim4-daemon-light dovecot-imapd dovecot-pop3d
     slapd ldap-utils haproxy python3 python3-cryptography
-    strace procps iproute2 nftables valgrind libfaketime clang libclang-rt-dev'
+    strace procps iproute2 systemd nftables valgrind libfaketime clang libclang-rt-dev'
 
 as_root()
 {

@@ -54,8 +54,10 @@ class Orphan:
         return self.status
 
     def wait(self):
-        """The exit status."""
-        wait_for(lambda: self.poll() is not None, "the end of %d" % self.pid)
+        """The exit status; None when the process was another one's child to the end."""
+        wait_for(lambda: self.poll() is not None or not is_running(self.pid),
+                 "the end of %d" % self.pid)
+        self.poll()
         return self.status
 
     def stop(self, sig=signal.SIGTERM):

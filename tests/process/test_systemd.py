@@ -2,14 +2,15 @@
 
 import ctypes
 import os
+import re
 import signal
 import socket
 import sys
 import time
 
 import harness
-from background import BackgroundCase, Orphan, read
-from harness import PATIENCE, SANITIZER, SLUSS, Program, run
+from background import BackgroundCase, Orphan, need_root, read
+from harness import PATIENCE, SANITIZER, SLUSS, Program, run, wait_for
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
@@ -302,6 +303,97 @@ class Watchdog(SystemdCase):
         self.assertIn("READY", manager.next())
         self.assertTrue(manager.silent_for(4 * self.USEC / 1e6))
         self.assertEqual(program.stop(), 0)
+
+
+class Units(SystemdCase):
+    BUILT = os.path.join(os.environ.get("top_builddir", "."), "etc")
+    SOURCE = os.path.join(os.environ.get("top_srcdir", "."), "etc")
+    NAMES = ("sluss.service", "sluss@.service")
+
+    def unit(self, name):
+        path = os.path.join(self.BUILT, name)
+        if not os.path.exists(path):
+            harness.skip("built --with-systemdsystemunitdir=no")
+        return read(path)
+
+    def settings(self, name):
+        return dict(line.split("=", 1) for line in self.unit(name).split("\n")
+                    if "=" in line and line[0] not in "#[")
+
+    def test_verify(self):
+        """What the manager's own tool says about them: nothing."""
+        analyze = harness.need("systemd-analyze")
+        for name in self.NAMES:
+            with open(self.path(name), "w") as f:
+                f.write("".join("ExecStart=%s %s\n" % (os.path.abspath(SLUSS), self.path("conf"))
+                                if line.startswith("ExecStart=") else line + "\n"
+                                for line in self.unit(name).split("\n")))
+        with open(self.path("sluss.socket"), "w") as f:
+            f.write(read(os.path.join(self.SOURCE, "sluss.socket")))
+        done = run(analyze, "verify", "--man=no",
+                   *[self.path(name) for name in self.NAMES + ("sluss.socket",)])
+        self.assertEqual((done.out, done.err), ("", ""))
+        for name in self.NAMES:
+            run(analyze, "security", "--offline=true", "--threshold=30", self.path(name))
+
+    def test_complete(self):
+        """Nothing is left to be put in, and the program is the one that is installed."""
+        for name in self.NAMES:
+            self.assertNotRegex(self.unit(name), "@[A-Za-z]+@")
+            self.assertRegex(self.settings(name)["ExecStart"], r"^/\S+/sluss /\S+\.conf$")
+            self.assertEqual(self.settings(name)["Type"], "notify")
+
+    def test_system_calls(self):
+        """Start, privileges, reload, a program of exec, an upgrade and the end need no system call that
+        the units forbid."""
+        if harness.not_under_sanitizer():
+            return
+        analyze, strace = harness.need("systemd-analyze"), harness.need("strace")
+        need_root()
+        allowed = self.expand(analyze, self.settings("sluss.service")["SystemCallFilter"].split())
+        used = self.used(strace)
+        self.assertLessEqual({"setuid", "capset", "execve", "listen"}, used)
+        self.assertEqual(used - allowed, set())
+
+    def expand(self, analyze, words):
+        """The names that a filter lets through; sets name other sets."""
+        names, done = set(words), set()
+        while True:
+            sets = {n for n in names - done if n.startswith("@")}
+            if not sets:
+                return names
+            for s in sets:
+                lines = run(analyze, "syscall-filter", s).out.split("\n")[1:]
+                names |= {l.strip() for l in lines if l.strip() and l.strip()[0] != "#"}
+            done |= sets
+
+    def used(self, strace):
+        os.chmod(self.dir, 0o755)
+        os.mkdir(self.path("run"))
+        os.chmod(self.path("run"), 0o777)
+        os.symlink("run/log", self.path("log"))
+        conf = self.conf("foreground = yes\nsetuid = nobody\npid = %s\noutput = %s\n" %
+                         (self.path("run/pid"), self.path("run/log")), "transparent = source")
+        with open(conf, "a") as f:
+            f.write("\n[exec]\naccept = 127.0.0.1:0\nexec = /bin/cat\ncert = %s\ninsecure = yes\n"
+                    % self.pem("server"))
+        tracer = self.own(Program([strace, "-f", "-qq", "-o", self.path("calls"), SLUSS, conf]))
+        pid = int(wait_for(lambda: os.path.exists(self.path("run/pid")) and
+                           read(self.path("run/pid")), "the pid file"))
+        self.own(Orphan(pid))
+        wire = self.greets(self.port(2))
+        wire.write(b"hello")
+        self.assertEqual(wire.read_exactly(5), b"hello")
+        wire.close()
+        os.kill(pid, signal.SIGHUP)
+        self.wait_log("Configuration reloaded")
+        done = run(SLUSS, "upgrade", self.path("run/pid"))
+        successor = self.own(Orphan(int(done.out.split()[1])))
+        wait_for(lambda: read(self.path("run/pid")) == "%d\n" % successor.pid, "the new pid")
+        os.kill(successor.pid, signal.SIGTERM)
+        wait_for(lambda: tracer.process.poll() is not None, "the end")
+        names = re.findall(r"^\d+ +([a-z_0-9]+)\(", read(self.path("calls")), re.M)
+        return set(names)
 
 
 if __name__ == "__main__":
