@@ -55,9 +55,8 @@ class Orphan:
 
     def wait(self):
         """The exit status; None when the process was another one's child to the end."""
-        wait_for(lambda: self.poll() is not None or not is_running(self.pid),
+        wait_for(lambda: self.poll() is not None or not os.path.exists("/proc/%d" % self.pid),
                  "the end of %d" % self.pid)
-        self.poll()
         return self.status
 
     def stop(self, sig=signal.SIGTERM):
