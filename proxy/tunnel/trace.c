@@ -174,6 +174,42 @@ trace_handshake(const struct tunnel *t, const char *why)
 	tunnel_trace(t, LOG_ERR, "%s: certificate verify failed", step);
 }
 
+/* What failed, where our own line at info may not be shown. */
+static void
+trace_failure(const struct tunnel *t, const char *why)
+{
+	switch (t->reason) {
+	case REASON_CONNECT:
+		tunnel_trace(t, LOG_ERR, "No more addresses to connect");
+		break;
+	case REASON_RESOLVE:
+		tunnel_trace(t, LOG_ERR, "No host resolved");
+		break;
+	case REASON_HANDSHAKE:
+	case REASON_UNAUTHORISED:
+	case REASON_REFUSED_BY_PEER:
+		trace_handshake(t, why);
+		break;
+	case REASON_ALERT:
+	case REASON_PROTOCOL:
+		tunnel_trace(t, LOG_ERR, "SSL_read: %s", why);
+		break;
+	case REASON_CROWDED:
+		tunnel_trace(t, LOG_WARNING, "Connection dropped: too many clients");
+		break;
+	case REASON_PREFACE:
+	case REASON_PROXY:
+	case REASON_SOURCE:
+	case REASON_TARGET:
+	case REASON_STDIO_TAKEN:
+	case REASON_NOMEM:
+		tunnel_trace(t, LOG_ERR, "%s%s%s", reason_text(t->reason), *why ? ": " : "", why);
+		break;
+	default:
+		break;
+	}
+}
+
 void
 trace_ended(const struct tunnel *t, const char *why)
 {
@@ -181,16 +217,7 @@ trace_ended(const struct tunnel *t, const char *why)
 	const struct pump *to_tls = is_client(t) ? &t->fwd : &t->rev;
 	const struct pump *to_plain = is_client(t) ? &t->rev : &t->fwd;
 
-	if (t->reason == REASON_CONNECT)
-		tunnel_trace(t, LOG_ERR, "No more addresses to connect");
-	else if (t->reason == REASON_RESOLVE)
-		tunnel_trace(t, LOG_ERR, "No host resolved");
-	else if (t->reason == REASON_PREFACE || t->reason == REASON_PROXY ||
-	    t->reason == REASON_TARGET)
-		tunnel_trace(t, LOG_ERR, "%s: %s", reason_text(t->reason), why);
-	else if (t->reason == REASON_HANDSHAKE || t->reason == REASON_UNAUTHORISED ||
-	    t->reason == REASON_REFUSED_BY_PEER)
-		trace_handshake(t, why);
+	trace_failure(t, why);
 	tunnel_trace(t, LOG_NOTICE,
 	    "Connection %s: %llu byte(s) sent to TLS, %llu byte(s) sent to socket",
 	    reason_is_proper(t->reason) || t->reason == REASON_PROBE ? "closed" : "reset",

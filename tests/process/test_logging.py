@@ -161,6 +161,30 @@ class Lines(LogCase):
         client.wait_log(r"LOG3\[0\]: SSL_connect: certificate verify failed$")
         client.wait_log(r"LOG5\[0\]: Connection reset: 0 byte")
 
+    def test_refused_by_the_server(self):
+        """With TLS 1.3 the server's verdict on us comes when our handshake is done."""
+        server = self.server("echo:")
+        client = self.file_client("127.0.0.1:%d" % server.port,
+                                  "verifyPeer = yes\nCAfile = %s\ncert = %s"
+                                  % (self.crt("server"), self.pem("stranger")))
+        self.in_vain(client.port)
+        client.wait_log(r"LOG3\[0\]: SSL_connect: .*alert received: ")
+        client.wait_log(r"LOG5\[0\]: Connection reset: 0 byte")
+
+    def test_alert_in_the_midst(self):
+        server = self.file_server("echo:")
+        sock = self.own(connect(server.port))
+        wire = harness.TlsWire(sock, self.context(version=ssl.TLSVersion.TLSv1_2),
+                               server_hostname="localhost").handshake()
+        wire.sendall(b"x" * 100)
+        wire.read_exactly(100)
+        wire.tls.write(b"y" * 100)
+        record = bytearray(wire.pending_out())
+        record[-1] ^= 1
+        sock.sendall(record)
+        server.wait_log(r"LOG3\[0\]: SSL_read: .*alert sent: bad_record_mac")
+        server.wait_log(r"LOG5\[0\]: Connection reset: 100 byte")
+
     def test_handshake_that_fails(self):
         server = self.file_server("echo:")
         c = self.own(connect(server.port))
