@@ -332,7 +332,13 @@ check_protocol(const struct conf_service *s, struct errmsg *why)
 {
 	const char *option = protocol_check(s, why);
 
-	return option == NULL ? 0 : errmsg_prefix(why, "%s", option);
+	if (option != NULL)
+		return errmsg_prefix(why, "%s", option);
+	if (s->redirect.n > 0 && protocol_greets(s))
+		return errmsg_set(why, "--redirect does not go with --protocol %s, whose target "
+		    "is connected before anybody is verified: leave one of them out",
+		    protocol_name(s->protocol));
+	return 0;
 }
 
 int

@@ -333,6 +333,30 @@ class Redirect(VerifyCase):
         self.assertEqual(self.inside.count, 0)
         self.assertEqual(self.greeting(server.port, self.leaf, None), b"inside ")
 
+    def test_chains(self):
+        """With CAs between: of ours inside, of others outside; an expired one between makes the
+        library refuse the handshake, or not, but lets nobody inside."""
+        server = self.gate("verifyChain = yes; CAfile = {CA}")
+        other = make("other", ca=True)
+        for root, where in ((self.ca, b"inside "), (other, b"outside")):
+            sub = make("sub", issuer=root, ca=True)
+            below = make("below", issuer=sub)
+            for chain in ([sub], [sub, root], [root, sub]):
+                for _, version in VERSIONS:
+                    self.assertEqual(self.greeting(server.port, below.with_chain(*chain), version),
+                                     where, server.log[-2000:])
+            self.assertEqual(self.greeting(server.port, below.with_chain(), None), b"outside")
+        before = self.inside.count
+        old = make("old sub", issuer=self.ca, ca=True, begins=certs.now(days=-9),
+                   ends=certs.now(days=-1))
+        for _, version in VERSIONS:
+            try:
+                self.assertEqual(self.greeting(server.port, make("below", issuer=old), version),
+                                 b"outside")
+            except ssl.SSLError:
+                pass
+        self.assertEqual(self.inside.count, before)
+
     def test_says_why(self):
         server = self.gate("verifyChain = yes; CAfile = {CA}")
         self.assertEqual(self.greeting(server.port, self.stranger, None), b"outside")
@@ -408,6 +432,22 @@ class Commands(VerifyCase):
         server.ends("SECP384R1")
         self.assertEqual(self.visit(server.port, self.sibling, None), BAD_CERTIFICATE)
         self.assertEqual(self.visit(server.port, self.stranger, None), UNKNOWN_CA)
+
+    def test_redirect(self):
+        outside = self.backend(named(b"outside"))
+        trust = ("--cert", self.pem("server"), "--peer", self.files["LEAF"],
+                 "--redirect", outside.target)
+        server = self.own(Sluss("server", "--accept", "127.0.0.1:0", "--connect",
+                                self.backend(named(b"inside ")).target, *trust))
+        for who, where in (("leaf", b"inside "), ("sibling", b"outside"), (NONE, b"outside")):
+            wire = TlsWire(self.own(connect(server.port)),
+                           certs.context(self.dir, self.peers[who])).handshake()
+            self.assertEqual(wire.read_exactly(7), where)
+        server.wait_log("LOG5.*Redirecting connection", count=2)
+        refused = harness.run(harness.SLUSS, "server", "--accept", "0", "--connect", "25",
+                              "--protocol", "smtp", *trust, check=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("--redirect does not go with --protocol smtp", refused.err)
 
     def test_own_order(self):
         """Ours, not the client's, unlike in files."""
