@@ -971,6 +971,58 @@ class ProxyIn(Prefaces):
         server.ends("TIMEOUTbusy exceeded while waiting for a PROXY header: not finished within "
                     "1 seconds; the client owes an answer")
 
+    def test_late_dribble(self):
+        """TIMEOUTbusy is for all of the header: bytes that come in time do not prolong it."""
+        server = self.proxied("--timeoutbusy", "1")
+        c = self.own(connect(server.port))
+        stop = threading.Event()
+        self.addCleanup(stop.set)
+
+        def dribble():
+            try:
+                for i in range(len(self.V1)):
+                    c.sendall(self.V1[i:i + 1])
+                    if stop.wait(0.4):
+                        return
+            except OSError:
+                pass
+        threading.Thread(target=dribble, daemon=True).start()
+        server.ends("TIMEOUTbusy exceeded while waiting for a PROXY header")
+
+    def test_probe(self):
+        """A balancer that only tries the port, or says LOCAL and leaves, is no failure."""
+        server = self.proxied("--debug", "debug")
+        for header in (b"", V2 + b"\x20\0\0\0"):
+            c = self.own(connect(server.port))
+            c.sendall(header)
+            c.close()
+        server.wait_log(r"LOG7\[\d+\]: .*peer left before the TLS handshake", count=2)
+
+    def test_environment(self):
+        """A program learns the real source."""
+        program = self.path("program")
+        with open(program, "w") as f:
+            f.write("#!/bin/sh\necho $REMOTE_HOST $REMOTE_PORT\n")
+        os.chmod(program, 0o755)
+        with open(self.path("conf"), "w") as f:
+            f.write("foreground = yes\nsyslog = no\ndebug = info\n[x]\naccept = 127.0.0.1:0\n"
+                    "cert = %s\nexec = %s\nproxyIn = yes\nproxyFrom = 127.0.0.1\n" %
+                    (self.pem("server"), program))
+        server = self.own(harness.Sluss(self.path("conf")))
+        wire = self.hello(server.port, self.V1)
+        self.assertEqual(wire.outcome()[0], b"192.0.2.1 4711\n")
+
+    def test_stunnels_words(self):
+        """In files a refusal is an error, whatever the level of our own line."""
+        with open(self.path("conf"), "w") as f:
+            f.write("foreground = yes\nsyslog = no\n[x]\naccept = 127.0.0.1:0\nconnect = echo:\n"
+                    "cert = %s\nproxyIn = yes\nproxyFrom = 127.0.0.1\n" % self.pem("server"))
+        server = self.own(harness.Sluss(self.path("conf")))
+        c = self.own(connect(server.port))
+        c.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        self.assertEqual(outcome(c)[0], b"")
+        server.wait_log(r"LOG3\[\d+\]: PROXY header refused: the connection does not begin with")
+
     def test_missing_proxy_from(self):
         done = harness.run(harness.SLUSS, "server", "--accept", "127.0.0.1:0", "--connect",
                            "127.0.0.1:9", "--cert", self.pem("server"), "--insecure",
