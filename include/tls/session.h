@@ -52,6 +52,18 @@ struct tls_session *tls_session_new(struct tls_context *, const char *name,
  * done; NULL, as at first: none. */
 void tls_session_revocation(struct tls_session *, struct crl_set *);
 
+/*
+ * Judges the peer of a session that is done once more, by another context of the same side and its
+ * lists of revoked certificates, as trust_judge_with() does.  TRUST_OK, too, for an outcast: it is where such belong.
+ */
+enum trust_verdict tls_session_rejudge(const struct tls_session *, const struct tls_context *,
+    struct crl_set *, const char *const *names, size_t nnames, time_t now,
+    struct errmsg *why);
+
+/* The last second at which the certificate of the peer, if it was judged by one, is valid; INT64_MAX
+ * where there is none. */
+int64_t tls_session_expires(const struct tls_session *);
+
 /* Frees it without a word to the peer.  NULL is fine. */
 void tls_session_free(struct tls_session *);
 

@@ -35,6 +35,17 @@ struct list {
 	atomic_bool busy;
 };
 
+struct roster;
+
+/* How far a lane has come with judging its tunnels again (tunnel/recheck.h). */
+struct recheck {
+	struct inbox_msg msg;
+	struct task task;
+	struct tunnel *next;
+	struct roster *roster;           /* the newest; NULL: the first services hold */
+	_Atomic(struct roster *) coming; /* with the message, which is then on its way */
+};
+
 struct lane {
 	struct pool *pool;
 	struct loop *loop;
@@ -45,6 +56,7 @@ struct lane {
 	struct opening *askers;    /* those that wait for a name */
 	struct acceptor *acceptor; /* accept lanes only */
 	struct list list;
+	struct recheck recheck;
 	struct exec *execs;        /* programs that outlive their tunnels */
 	struct starter *starters;  /* those that wait (tunnel/starter.h) */
 	struct loop_timer starter_timer;

@@ -27,6 +27,9 @@
 	X(REASON_STDIO_TAKEN, false, "stdio serves another tunnel")            \
 	X(REASON_IDLE_TIMEOUT, false, "TIMEOUTidle exceeded")                  \
 	X(REASON_CLOSE_TIMEOUT, false, "TIMEOUTclose exceeded")                \
+	X(REASON_REVOKED, false, "revoked")                                    \
+	X(REASON_DENIED, false, "denied")                                      \
+	X(REASON_EXPIRED, false, "expired")                                    \
 	X(REASON_CUT, false, "cut at shutdown")                                \
 	X(REASON_NOMEM, false, "out of memory or past a bound")
 

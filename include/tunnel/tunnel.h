@@ -85,6 +85,12 @@ struct tunnel {
 	bool stdio;                  /* an end of it is our stdio */
 	bool unsaid;                 /* its end is not to be logged */
 	bool truncated;              /* … and the far side was told a proper end */
+	bool outlived;               /* the peer's certificate has expired */
+	uint64_t outlives_at;        /* when to look at that again; 0: never */
+	const char *const *names;    /* of which the peer must carry one */
+	size_t nnames;
+	char *host;                  /* … or that alone */
+	const char *why;             /* while it is evicted: what the log says */
 	enum reason reason;
 	struct endpoint down, up;    /* the accepted side, the connected side */
 	struct pump fwd, rev;        /* down → up, up → down */
@@ -149,6 +155,12 @@ void tunnel_abort_side(const struct tunnel *, struct endpoint *);
 
 /* Ends a tunnel at once, from outside its steps, in its lane's thread. */
 void tunnel_cut(struct tunnel *);
+
+/* The same for another reason, with more about it for the log. */
+void tunnel_evict(struct tunnel *, enum reason, const char *why);
+
+/* Ends the open tunnel when the peer's certificate expires, unless the service keeps such. */
+void tunnel_mind_expiry(struct tunnel *);
 
 /*
  * Ends the lane's oldest tunnels whose peers have not proved who they are, a few of those that have

@@ -9,6 +9,7 @@
 #include "server/server_priv.h"
 #include "server/systemd.h"
 #include "tunnel/acceptor.h"
+#include "tunnel/recheck.h"
 
 /* What is built aside. */
 struct next {
@@ -16,6 +17,7 @@ struct next {
 	struct services services;
 	struct listeners listeners;
 	struct starters_change *starters;
+	struct roster *roster;
 	unsigned max_tunnels;
 };
 
@@ -119,11 +121,14 @@ build(struct server *s, struct next *next, struct errmsg *e)
 		goto err3;
 	next->starters = starters_prepare(&s->starters, s->pool, next->services.items,
 	    next->services.n, e);
-	if (next->starters == NULL || logging_change(s->first, s->conf, next->conf, e) == -1)
+	next->roster = roster_new(next->services.items, next->services.n, e);
+	if (next->starters == NULL || next->roster == NULL ||
+	    logging_change(s->first, s->conf, next->conf, e) == -1)
 		goto err3;
 	return 0;
 
 err3:
+	roster_unref(next->roster);
 	starters_abandon(next->starters);
 	forget_acceptors(s);
 	listeners_abandon(&next->listeners, &s->listeners);
@@ -143,6 +148,7 @@ commit(struct server *s, struct next *next)
 	atomic_store(&s->pool->max_tunnels, next->max_tunnels);
 	server_move_acceptors(s->pool);
 	starters_commit(&s->starters, next->starters);
+	recheck_tunnels(s->pool, next->roster);
 	listeners_announce(&next->listeners);
 	listeners_replace(&s->listeners, &next->listeners);
 	services_close(&s->services);

@@ -63,7 +63,8 @@ void server_move_acceptors(struct pool *);
 
 /*
  * Takes the configuration anew: it is loaded, judged and built aside, its new places
- * are opened, and only then it holds.  Live tunnels keep the old one.  Whatever
+ * are opened, and only then it holds.  Live tunnels keep the old one, unless
+ * their peers may no longer pass (tunnel/recheck.h).  Whatever
  * fails is logged, and all is as before.
  */
 void server_reload(struct server *);

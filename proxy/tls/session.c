@@ -97,6 +97,10 @@ judge(struct tls_session *s, const WOLFSSL_X509_STORE_CTX *store)
 	else
 		s->verdict = trust_judge_with(s->context->trust, s->crls, chain, n,
 		    !s->context->server, s->names, s->nnames, time(NULL), &why);
+	if (s->verdict == TRUST_OK && n > 0 && (s->identity = identity_get(chain, n)) == NULL) {
+		errmsg_set(&why, "out of memory");
+		s->verdict = TRUST_MALFORMED;
+	}
 	if (s->verdict != TRUST_OK && s->why == NULL && (s->why = malloc(sizeof(why))) != NULL)
 		*s->why = why;
 }
@@ -221,6 +225,7 @@ tls_session_free(struct tls_session *s)
 	wolfSSL_free(s->ssl);
 	tls_context_unref(s->context);
 	cert_info_free(s->peer);
+	identity_put(s->identity);
 	free(s->peer_der);
 	free(s->why);
 	free(s);

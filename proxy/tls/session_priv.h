@@ -3,6 +3,7 @@
 
 #include "context_priv.h"
 
+#include "tls/identity.h"
 #include "tls/session.h"
 
 /* Enough of what a peer says first to guess what it speaks. */
@@ -13,6 +14,7 @@ struct tls_session {
 	struct tls_context *context;
 	struct tls_io *io; /* during a call */
 	struct cert_info *peer;
+	struct identity *identity; /* with which it was let in */
 	const char *const *names;
 	size_t nnames;
 	struct crl_set *crls; /* likewise during the handshake */

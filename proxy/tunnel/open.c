@@ -10,6 +10,7 @@
 #include "tunnel/exec.h"
 #include "tunnel/policy.h"
 #include "tunnel/preface_step.h"
+#include "tunnel/recheck.h"
 #include "tunnel/trace.h"
 #include "tunnel/tunnel.h"
 
@@ -330,6 +331,14 @@ server_of(struct tunnel *t)
 	return &o->wanted;
 }
 
+/* The host that the server's certificate must name, as long as the tunnel lives. */
+static int
+keep_host(struct tunnel *t, const char *host)
+{
+	free(t->host);
+	return (t->host = strdup(host)) != NULL ? 0 : -1;
+}
+
 /* The names that the server's certificate must carry one of: what the operator
  * said, else the host that we connect to. */
 static struct tls_session *
@@ -339,18 +348,18 @@ make_session(struct tunnel *t)
 	const struct addr_spec *target = server_of(t);
 	const char *host = target == NULL || target->kind != ADDR_TCP ? NULL :
 	    target->host != NULL ? target->host : localhost_name[0];
-	const char *const *names = s->names;
-	size_t nnames = s->nnames;
 
+	t->names = s->names;
+	t->nnames = s->nnames;
 	if (!s->conf->client)
-		return tls_session_new(s->tls, NULL, names, nnames, &t->opening->why);
-	if (nnames == 0 && host != NULL && policy_names_host(s->conf)) {
-		/* Lives in the configuration, or until the tunnel is open. */
-		names = target->host != NULL ? (const char *const *)&target->host :
-		    localhost_name;
-		nnames = 1;
+		return tls_session_new(s->tls, NULL, t->names, t->nnames, &t->opening->why);
+	if (t->nnames == 0 && host != NULL && policy_names_host(s->conf)) {
+		if (keep_host(t, host) == -1)
+			return NULL;
+		t->names = (const char *const *)&t->host;
+		t->nnames = 1;
 	}
-	return tls_session_new(s->tls, policy_sni(s->conf, host), names, nnames,
+	return tls_session_new(s->tls, policy_sni(s->conf, host), t->names, t->nnames,
 	    &t->opening->why);
 }
 
@@ -466,7 +475,10 @@ worker_takes(struct inbox_msg *m, void *owner)
 		tunnel_enlist(t, lane);
 		t->reason = REASON_NOMEM;
 		tunnel_cut(t);
+		return;
 	}
+	tunnel_mind_expiry(t);
+	recheck_arrived(t);
 }
 
 static enum verdict

@@ -11,6 +11,7 @@
 #include "tunnel/exec.h"
 #include "tunnel/list.h"
 #include "tunnel/pool.h"
+#include "tunnel/recheck.h"
 #include "tunnel/tunnel.h"
 
 /* Look-ups that may run at once. */
@@ -29,6 +30,7 @@ lane_init(struct lane *lane, struct pool *pool)
 	lane->last = &lane->tunnels;
 	report_init(lane);
 	list_init(lane);
+	recheck_init(lane);
 	/* A tunnel has a timer, and one more while it connects. */
 	lane->loop = loop_new(2 * (size_t)atomic_load(&pool->max_tunnels) + 16);
 	return lane->loop != NULL ? stage_init(&lane->stage) : -1;
@@ -38,6 +40,7 @@ static void
 lane_free(struct lane *lane)
 {
 	exec_forget(lane);
+	recheck_free(lane);
 	stage_free(&lane->stage);
 	loop_free(lane->loop);
 }

@@ -47,6 +47,16 @@ describe_tls(const struct tunnel *t, char *text, size_t cap)
 		    tls_session_verified(ep->tls) ? "" : " (not verified)");
 }
 
+static const char *
+describe_expiry(const struct tls_session *tls, struct errmsg *e)
+{
+	char when[32];
+
+	errmsg_set(e, "the peer's certificate was valid until %s",
+	    cert_time_text(tls_session_expires(tls), when));
+	return e->text;
+}
+
 /* Why it failed: what opening it met, or what the TLS session did. */
 static const char *
 describe_failure(const struct tunnel *t, struct errmsg *e)
@@ -58,6 +68,10 @@ describe_failure(const struct tunnel *t, struct errmsg *e)
 		return "";
 	if (t->opening != NULL)
 		return t->opening->why.text;
+	if (t->why != NULL)
+		return t->why;
+	if (ep != NULL && t->reason == REASON_EXPIRED)
+		return describe_expiry(ep->tls, e);
 	if (ep != NULL && (t->reason == REASON_ALERT || t->reason == REASON_PROTOCOL ||
 	    t->reason == REASON_REFUSED_BY_PEER))
 		return tls_session_failure(ep->tls, e);
@@ -126,12 +140,29 @@ is_said(const struct tunnel *t)
 	return false;
 }
 
+/* A tunnel that ended because of who the peer is is news. */
+static int
+level_of(enum reason r)
+{
+	switch (r) {
+	case REASON_PROBE:
+		return LOG_DEBUG;
+	/* A program that is not there is the operator's to mend. */
+	case REASON_EXEC:
+		return LOG_ERR;
+	case REASON_REVOKED:
+	case REASON_DENIED:
+	case REASON_EXPIRED:
+		return LOG_NOTICE;
+	default:
+		return LOG_INFO;
+	}
+}
+
 void
 tunnel_report(const struct tunnel *t)
 {
-	/* A program that is not there is the operator's to mend. */
-	int level = t->reason == REASON_PROBE ? LOG_DEBUG :
-	    t->reason == REASON_EXEC ? LOG_ERR : LOG_INFO;
+	int level = level_of(t->reason);
 	char tls[512], bytes[96];
 	struct errmsg e;
 	const char *why = describe_failure(t, &e);

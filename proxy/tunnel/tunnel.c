@@ -1,10 +1,12 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tunnel/exec.h"
 #include "tunnel/list.h"
+#include "tunnel/recheck.h"
 #include "tunnel/starter.h"
 #include "tunnel/trace.h"
 #include "tunnel/tunnel.h"
@@ -34,7 +36,9 @@ tunnel_run(struct task *task)
 
 	do {
 		v = STEP_WAIT;
-		if (t->expired) {
+		if (t->outlived) {
+			v = tunnel_fail(t, REASON_EXPIRED);
+		} else if (t->expired) {
 			t->expired = false;
 			v = t->step->late(t);
 		}
@@ -65,8 +69,29 @@ set_timer(struct tunnel *t)
 		due = t->active + t->limit;
 	if (t->poll_at != 0 && t->poll_at < due)
 		due = t->poll_at;
+	if (t->outlives_at != 0 && t->outlives_at < due)
+		due = t->outlives_at;
 	if (due != TIMER_NEVER)
 		loop_timer_set(t->lane->loop, &t->timer, due);
+}
+
+/* Certificates are judged by the wall clock, which may jump: it is read again that often. */
+#define EXPIRY_MS 300000
+
+/* Notes that the peer's certificate has expired, or when to look again. */
+static void
+look_at_expiry(struct tunnel *t)
+{
+	int64_t left = tls_session_expires(tunnel_tls_side(t)->tls) - time(NULL);
+
+	if (left < 0) {
+		t->outlives_at = 0;
+		t->outlived = true;
+		tunnel_wake(t);
+		return;
+	}
+	t->outlives_at = loop_now(t->lane->loop) +
+	    (left < EXPIRY_MS / 1000 ? (uint64_t)(left + 1) * 1000 : EXPIRY_MS);
 }
 
 static void
@@ -84,6 +109,8 @@ tunnel_timer_due(struct loop_timer *timer)
 		t->expired = true;
 		tunnel_wake(t);
 	}
+	if (t->outlives_at != 0 && t->outlives_at <= now)
+		look_at_expiry(t);
 	/* Activity only moved the stamp; the timer catches up here. */
 	set_timer(t);
 }
@@ -109,6 +136,19 @@ tunnel_limit(struct tunnel *t, unsigned seconds)
 	t->limit = (uint64_t)seconds * 1000;
 	if (seconds != 0)
 		timer_by(t, t->active + t->limit);
+}
+
+void
+tunnel_mind_expiry(struct tunnel *t)
+{
+	const struct endpoint *ep = tunnel_tls_side(t);
+
+	if (ep->tls == NULL || t->service->conf->expired_peers == EXPIRED_KEEP ||
+	    tls_session_expires(ep->tls) == INT64_MAX)
+		return;
+	look_at_expiry(t);
+	if (t->outlives_at != 0)
+		timer_by(t, t->outlives_at);
 }
 
 void
@@ -231,6 +271,7 @@ tunnel_release(struct tunnel *t)
 	loop_timer_cancel(l, &t->timer);
 	loop_unpost(l, &t->task);
 	list_forget(t->lane, t);
+	recheck_forget(t->lane, t);
 	*t->link = t->next;
 	if (t->next != NULL)
 		t->next->link = t->link;
@@ -239,7 +280,7 @@ tunnel_release(struct tunnel *t)
 	t->next = NULL;
 	t->link = NULL;
 	t->lane = NULL;
-	t->limit = t->poll_at = 0;
+	t->limit = t->poll_at = t->outlives_at = 0;
 }
 
 static void
@@ -351,6 +392,7 @@ tunnel_end(struct tunnel *t)
 	service_unref(t->service);
 	free(t->from);
 	free(t->to);
+	free(t->host);
 	free(t);
 	if (lane->acceptor == NULL)
 		atomic_fetch_sub_explicit(&lane->count, 1, memory_order_relaxed);
@@ -394,5 +436,13 @@ void
 tunnel_cut(struct tunnel *t)
 {
 	tunnel_fail(t, REASON_CUT);
+	tunnel_end(t);
+}
+
+void
+tunnel_evict(struct tunnel *t, enum reason reason, const char *why)
+{
+	t->why = why;
+	tunnel_fail(t, reason);
 	tunnel_end(t);
 }

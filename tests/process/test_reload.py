@@ -108,8 +108,11 @@ class Commands(Reload):
         self.talk(old)
         self.place(self.path("one.crt"), "peers.crt")
         self.assert_reloaded(server)
-        # Who passed is in; who comes now is judged anew.
-        self.talk(old)
+        # Who is in is judged anew, and who comes now.
+        server.wait_log(r"denied: .*has the fingerprint")
+        with self.assertRaises((ssl.SSLError, ConnectionError)):
+            while True:
+                self.talk(old)
         with self.assertRaises((ssl.SSLError, ConnectionError)):
             self.shown(server.port)
         ctx = self.context(identity=None)

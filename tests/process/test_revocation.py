@@ -2,16 +2,15 @@
 """Revoked certificates: CRLs in files and folders, what is refused when one is missing, out of
 date or not the CA's, new ones while sluss runs, and what becomes of open tunnels."""
 
+import datetime
 import os
 import signal
 import ssl
-import time
-import unittest
 
 from cryptography import x509 as cx509
 from cryptography.hazmat.primitives import hashes
 
-from certs import CheckedCase, PEM, make, now
+from certs import CheckedCase, PEM, context, make, now
 from harness import VERSIONS, Sluss, TlsWire, connect, echo, main, run, wait_for
 
 DONE = r"LOG5\[main\]: Configuration reloaded"
@@ -58,12 +57,12 @@ class Revocation(CheckedCase):
         os.rename(self.path(name + ".new"), self.path(name))
         return self.path(name)
 
-    def write(self, *options, reload_on_change="no", more=()):
+    def write(self, *options, reload_on_change="no", verify="verifyChain = yes"):
         lines = ["foreground = yes", "syslog = no", "debug = info",
                  "reloadOnChange = " + reload_on_change, "[s]", "accept = 127.0.0.1:0",
                  "connect = " + self.target.target, "cert = " + self.pem("server"),
-                 "verifyChain = yes", "CAfile = " + self.path("ca.crt")]
-        lines += [o.replace("@", self.dir + "/") for o in options] + list(more)
+                 verify, "CAfile = " + self.path("ca.crt")]
+        lines += [o.replace("@", self.dir + "/") for o in options]
         self.put("conf", "\n".join(lines).encode() + b"\n")
 
     def serve(self, *options, **kw):
@@ -79,13 +78,8 @@ class Revocation(CheckedCase):
 
     def open(self, port, who, version=TLS13):
         """A tunnel that works."""
-        ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        ctx.check_hostname = False
-        ctx.verify_mode = ssl.CERT_NONE
-        ctx.options &= ~(1 << 7)
-        ctx.minimum_version = ctx.maximum_version = version
-        ctx.load_cert_chain(who.write(self.dir, who.cert.subject.rfc4514_string())[0])
-        wire = TlsWire(self.own(connect(port)), ctx).handshake()
+        wire = TlsWire(self.own(connect(port)), context(self.dir, who, version=version))
+        wire.handshake()
         self.talk(wire)
         return wire
 
@@ -226,6 +220,174 @@ class Handshakes(Revocation):
         sluss = self.serve("CRLfile = @crl")
         self.assert_refused(sluss, self.alice, "certificate is revoked")
         self.assert_open(sluss, self.bob)
+
+
+class Live(Revocation):
+    """Open tunnels, when what decides about their peers changes."""
+
+    def assert_ended(self, sluss, wire, reason):
+        self.assertEqual(wire.outcome(), (b"", "reset"))
+        sluss.wait_log(r"LOG5\[\d+\]: Service \[s\] .*: " + reason)
+
+    def test_crl_update_live(self):
+        self.put("crl", crl(self.ca))
+        sluss = self.serve("CRLfile = @crl", reload_on_change="yes")
+        for number, (_, version) in enumerate(VERSIONS):
+            alice = self.open(sluss.port, self.alice, version)
+            bob = self.open(sluss.port, self.bob, version)
+            self.put("crl", crl(self.ca, self.alice, number=2 * number + 2))
+            self.assert_ended(sluss, alice, 'revoked: "CN=alice" is revoked by "CN=Root" in '
+                              'its CRL of .*; peer "CN=alice"')
+            self.talk(bob)
+            self.assert_refused(sluss, self.alice, "certificate is revoked", version)
+            self.assert_open(sluss, self.bob, version)
+            count = sluss.log.count("Configuration reloaded")
+            self.put("crl", crl(self.ca, number=2 * number + 3))
+            sluss.wait_log("Configuration reloaded", count=count + 1)
+            self.talk(bob)
+            bob.close()
+        self.assertEqual(sluss.log.count(": revoked: "), 2)
+
+    def test_folder(self):
+        os.mkdir(self.path("crls"))
+        self.put("crls/a", crl(self.ca))
+        sluss = self.serve("CRLpath = @crls", reload_on_change="yes")
+        alice, bob = self.open(sluss.port, self.alice), self.open(sluss.port, self.bob)
+        self.put("crls/b", crl(self.ca, self.alice, number=2))
+        self.assert_ended(sluss, alice, "revoked: .*crls/b: line 1")
+        self.talk(bob)
+
+    def test_chain(self):
+        """A CA between; its certificate came with the peer and is remembered."""
+        self.put("crl", crl(self.ca) + crl(self.sub))
+        sluss = self.serve("CRLfile = @crl", "CRLcheckChain = yes")
+        carol, bob = self.open(sluss.port, self.carol), self.open(sluss.port, self.bob)
+        self.put("crl", crl(self.ca, self.sub, number=2) + crl(self.sub))
+        self.reload(sluss)
+        self.assert_ended(sluss, carol, 'revoked: "CN=Sub" is revoked')
+        self.talk(bob)
+
+    def test_without_a_list(self):
+        """A CRL that is missing or out of date keeps out who comes; who is in stays."""
+        self.put("crl", crl(self.ca))
+        sluss = self.serve("CRLfile = @crl")
+        bob = self.open(sluss.port, self.bob)
+        self.put("crl", crl(self.ca, number=2, begins=-9, ends=-1))
+        self.reload(sluss)
+        self.assert_refused(sluss, self.bob, "is out of date")
+        self.talk(bob)
+        self.put("crl", crl(self.ca, self.bob, number=3, begins=-9, ends=-1))
+        self.reload(sluss)
+        self.assert_ended(sluss, bob, "revoked: ")
+
+    def test_ca_is_gone(self):
+        other = make("Other", ca=True)
+        dave = make("dave", issuer=other)
+        self.put("ca.crt", self.ca.cert_pem() + other.cert_pem())
+        sluss = self.serve()
+        alice, dave_wire = self.open(sluss.port, self.alice), self.open(sluss.port, dave)
+        self.put("ca.crt", other.cert_pem())
+        self.reload(sluss)
+        self.assert_ended(sluss, alice, 'denied: "CN=alice" was issued by "CN=Root"')
+        self.talk(dave_wire)
+        # Nothing has changed: nothing happens.
+        self.reload(sluss)
+        self.talk(dave_wire)
+
+    def test_name_rule(self):
+        a = make("a", issuer=self.ca, dns=["a.test"])
+        b = make("b", issuer=self.ca, dns=["a.test", "b.test"])
+        sluss = self.serve("checkHost = a.test")
+        first, second = self.open(sluss.port, a), self.open(sluss.port, b)
+        self.write("checkHost = b.test")
+        self.reload(sluss)
+        self.assert_ended(sluss, first, 'denied: expected the name "b.test"')
+        self.talk(second)
+
+    def test_section_is_gone(self):
+        self.put("crl", crl(self.ca))
+        sluss = self.serve("CRLfile = @crl")
+        alice = self.open(sluss.port, self.alice)
+        self.put("crl", crl(self.ca, self.alice))
+        self.write("CRLfile = @crl")
+        with open(self.path("conf")) as f:
+            text = f.read()
+        self.put("conf", text.replace("[s]", "[t]").encode())
+        self.reload(sluss)
+        self.talk(alice)
+
+    def test_certificate_wanted(self):
+        """Who was let in without one, where one is wanted now."""
+        sluss = self.serve(verify="verify = 1")
+        wire = TlsWire(self.own(connect(sluss.port)), context(self.dir)).handshake()
+        self.talk(wire)
+        self.write()
+        self.reload(sluss)
+        self.assert_ended(sluss, wire, "denied: a certificate is asked for now")
+
+    def test_reload_during_handshake(self):
+        """Accepted under the old list, authorised by it, and looked at once more."""
+        self.put("crl", crl(self.ca))
+        sluss = self.serve("CRLfile = @crl")
+        sock = self.own(connect(sluss.port))
+        sluss.wait_log("accepted connection")
+        self.put("crl", crl(self.ca, self.alice, number=2))
+        self.reload(sluss)
+        with self.assertRaises((ssl.SSLError, ConnectionError)):
+            wire = TlsWire(sock, context(self.dir, self.alice)).handshake()
+            while True:
+                self.talk(wire)
+        sluss.wait_log(r"Service \[s\] .*: revoked: ")
+
+    def test_many(self):
+        self.put("crl", crl(self.ca))
+        sluss = self.serve("CRLfile = @crl")
+        base = self.baseline(sluss)
+        alices = [self.open(sluss.port, self.alice) for _ in range(40)]
+        bobs = [self.open(sluss.port, self.bob) for _ in range(40)]
+        self.put("crl", crl(self.ca, self.alice, number=2))
+        self.reload(sluss)
+        for wire in alices:
+            self.assertEqual(wire.outcome(), (b"", "reset"))
+        for wire in bobs:
+            self.talk(wire)
+        for wire in alices + bobs:
+            wire.close()
+        self.back_to(sluss, base)
+        self.assertEqual(sluss.log.count(": revoked: "), 40)
+
+    def test_client(self):
+        """A client ends its tunnel when the server's certificate is revoked."""
+        identity = make("server", issuer=self.ca, dns=["localhost"], ip=["127.0.0.1"])
+        pem = identity.write(self.dir, "shown")[0]
+        server = self.own(Sluss("server", "--accept", "127.0.0.1:0", "--connect",
+                                self.target.target, "--cert", pem, "--peer",
+                                self.crt("client")))
+        self.put("crl", crl(self.ca))
+        client = self.own(Sluss("client", "--accept", "127.0.0.1:0", "--connect",
+                                "127.0.0.1:%d" % server.port, "--cert", self.pem("client"),
+                                "--cafile", self.path("ca.crt"), "--crlfile",
+                                self.path("crl")))
+        c = self.own(connect(client.port))
+        c.sendall(b"x")
+        self.assertEqual(c.recv(1), b"x")
+        self.put("crl", crl(self.ca, identity, number=2))
+        self.reload(client)
+        with self.assertRaises(ConnectionResetError):
+            self.assertNotEqual(c.recv(1), b"")
+        client.wait_log('revoked: "CN=server" is revoked')
+
+    def test_expires(self):
+        """The peer's certificate ends while the tunnel is open."""
+        sluss = self.serve()
+        kept = self.serve("expiredPeers = keep")
+        bob = self.open(sluss.port, self.bob)
+        short = make("short", issuer=self.ca, ends=now() + datetime.timedelta(seconds=5))
+        wire, other = self.open(sluss.port, short), self.open(kept.port, short)
+        self.assert_ended(sluss, wire, "expired: the peer's certificate was valid until ")
+        self.talk(bob)
+        self.talk(other)
+        self.assert_refused(kept, short, "certificate has expired")
 
 
 if __name__ == "__main__":

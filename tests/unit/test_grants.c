@@ -36,6 +36,8 @@ begin(void)
 	set("key", "/etc/key.pem");
 	set("CAfile", "/etc/ca.crt");
 	set("CApath", "/etc/cas");
+	set("CRLfile", "/etc/ca.crl");
+	set("CRLpath", "/etc/crls");
 }
 
 static void
@@ -58,6 +60,10 @@ START_TEST(test_paths)
 		{ "/etc/x.d/1", true, false },
 		{ "/etc/cas", false, true },
 		{ "/etc/cas/0123abcd.0", true, false },
+		{ "/etc/ca.crl", true, false },
+		{ "/etc/crls", false, true },
+		{ "/etc/crls/0123abcd.r0", true, false },
+		{ "/etc/crls/sub/x", false, false },
 		{ "/etc/cas/", false, false },
 		{ "/etc/cas/..", false, false },
 		{ "/etc/cas/../shadow", false, false },
