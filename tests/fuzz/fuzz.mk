@@ -7,6 +7,7 @@ FLAGS = -g -O1 -std=gnu11 -D_GNU_SOURCE -DSYSCONFDIR='"/etc"' -pthread \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
 	-I$(srcdir)/include -I$(srcdir)/proxy -I$(out)/../..
 
+some_of = $(patsubst %,$(out)/proxy/$(1)/%.o,$(2))
 all_of = $(patsubst $(srcdir)/%.c,$(out)/%.o,$(wildcard $(srcdir)/proxy/$(1)/*.c))
 base = $(call all_of,base)
 net = $(call all_of,net)
@@ -18,10 +19,10 @@ preface = $(patsubst $(srcdir)/%.c,$(out)/%.o,$(filter-out %/preface_step.c,\
 fuzz_conf = $(base) $(net) $(conf)
 fuzz_preface = $(base) $(net) $(conf) $(preface)
 fuzz_proxyin = $(base) $(net) $(conf) $(preface)
-
 fuzz_hello = $(out)/proxy/tls/hello.o
+fuzz_crl = $(base) $(call some_of,tls,asn1 crl_read crl_serials san x509 x509_name)
 
-targets = conf preface proxyin hello
+targets = conf crl preface proxyin hello
 
 all: $(targets:%=$(out)/fuzz_%)
 
