@@ -75,6 +75,15 @@ run_file(int argc, char **argv)
 	return cmd_run_file(argv[0]);
 }
 
+static int
+run_fd(int argc, char **argv)
+{
+	if (argc == 2)
+		return cmd_run_fd(argv[1]);
+	fprintf(stderr, "sluss: -fd needs the number of a descriptor and nothing else\n");
+	return 1;
+}
+
 /* The name that we were called by. */
 static const char *
 base_name(const char *path)
@@ -96,8 +105,8 @@ run(const char *called, int argc, char **argv)
 			notes[i].print(stderr);
 			return 0;
 		}
-	if (strcmp(argv[0], "-fd") == 0 && argc == 2)
-		return cmd_run_fd(argv[1]);
+	if (strcmp(argv[0], "-fd") == 0)
+		return run_fd(argc, argv);
 	if (is_path(argv[0]) || strcmp(called, "stunnel") == 0)
 		return run_file(argc, argv);
 	return unknown(argv[0]);

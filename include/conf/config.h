@@ -224,6 +224,10 @@ struct config *config_ref(struct config *);
 /* Gives a reference back; the last one frees. */
 void config_free(struct config *);
 
+/* Puts where a section of a file begins in front of a message about it, as messages about its
+ * lines have it; one of the command line's it leaves as it is.  Returns -1. */
+int config_prefix(const struct config *, const struct conf_service *, struct errmsg *);
+
 /* Judges the whole: what is missing or contradicts.  The message says what to
  * add or change, in the words of the option names.  Returns 0 or -1. */
 int config_check(const struct config *, struct errmsg *);

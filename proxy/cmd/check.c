@@ -1,4 +1,6 @@
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,9 +17,18 @@
 #include "tls/library.h"
 #include "tunnel/service.h"
 
+/* Reports about a section. */
+static int
+say(const struct config *c, const struct conf_service *s, struct errmsg *e)
+{
+	config_prefix(c, s, e);
+	log_line(LOG_ERR, RUN_ID, "%s", e->text);
+	return -1;
+}
+
 /* Names to listen on must be known at the start. */
 static int
-check_accept(const struct conf_service *s)
+check_accept(const struct config *c, const struct conf_service *s)
 {
 	struct addr_list list;
 	struct errmsg e;
@@ -30,19 +41,21 @@ check_accept(const struct conf_service *s)
 			addr_list_free(&list);
 			continue;
 		}
-		log_line(LOG_ERR, RUN_ID, "Service [%s]: accept: %s", s->name, e.text);
-		rc = -1;
+		errmsg_prefix(&e, "accept");
+		rc = say(c, s, &e);
 	}
 	return rc;
 }
 
 static int
-check_exec(const struct conf_service *s)
+check_exec(const struct config *c, const struct conf_service *s)
 {
+	struct errmsg e;
+
 	if (s->exec == NULL || access(s->exec, X_OK) == 0)
 		return 0;
-	log_line(LOG_ERR, RUN_ID, "Service [%s]: exec: %s cannot be run: %m", s->name, s->exec);
-	return -1;
+	errmsg_set(&e, "exec: %s cannot be run: %s", s->exec, strerror(errno));
+	return say(c, s, &e);
 }
 
 /* Reads the section's files. */
@@ -52,10 +65,8 @@ check_files(struct config *c, const struct conf_service *s)
 	struct service *service;
 	struct errmsg e;
 
-	if ((service = service_new(c, s, NULL, &e)) == NULL) {
-		log_line(LOG_ERR, RUN_ID, "Service [%s]: %s", s->name, e.text);
-		return -1;
-	}
+	if ((service = service_new(c, s, NULL, &e)) == NULL)
+		return say(c, s, &e);
 	service_unref(service);
 	return 0;
 }
@@ -72,15 +83,27 @@ check_limits(const struct config *c)
 	return -1;
 }
 
-/* Whom to become, or who is to own a socket: both are the same question. */
 static int
-check_user(char *user, char *group)
+check_owner(const struct config *c, const struct conf_service *s)
 {
-	const struct config wanted = { .setuid = user, .setgid = group };
+	/* Whom to become, or who is to own a socket: both are the same question. */
+	const struct config wanted = { .setuid = s->setuid, .setgid = s->setgid };
 	struct privileges p;
 	struct errmsg e;
 
-	if (privileges_find(&p, &wanted, &e) == -1) {
+	if (privileges_find(&p, &wanted, &e) == -1)
+		return say(c, s, &e);
+	privileges_free(&p);
+	return 0;
+}
+
+static int
+check_user(const struct config *c)
+{
+	struct privileges p;
+	struct errmsg e;
+
+	if (privileges_find(&p, c, &e) == -1) {
 		log_line(LOG_ERR, RUN_ID, "%s", e.text);
 		return -1;
 	}
@@ -102,8 +125,7 @@ check_root(const char *root)
 static int
 check_service(struct config *c, const struct conf_service *s)
 {
-	return check_accept(s) | check_exec(s) | check_user(s->setuid, s->setgid) |
-	    check_files(c, s);
+	return check_accept(c, s) | check_exec(c, s) | check_owner(c, s) | check_files(c, s);
 }
 
 /* Everything that is wrong is said, not only the first. */
@@ -111,7 +133,7 @@ static int
 check(struct config *c)
 {
 	struct errmsg e;
-	int rc = check_limits(c) | check_user(c->setuid, c->setgid) | check_root(c->chroot);
+	int rc = check_limits(c) | check_user(c) | check_root(c->chroot);
 
 	if (tls_library_start(&e) == -1) {
 		log_line(LOG_ERR, RUN_ID, "%s", e.text);

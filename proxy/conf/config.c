@@ -108,6 +108,19 @@ config_free(struct config *config)
 	free(config);
 }
 
+int
+config_prefix(const struct config *config, const struct conf_service *s, struct errmsg *e)
+{
+	const char *file;
+
+	if (config->files.n == 0)
+		return -1;
+	file = config->files.items[s->at.file < config->files.n ? s->at.file : 0];
+	if (s->at.line == 0)
+		return errmsg_prefix(e, "%s", file);
+	return errmsg_prefix(e, "%s:%u: \"[%.120s]\"", file, s->at.line, s->name);
+}
+
 /* How many addresses are of the kind. */
 static size_t
 count(const struct conf_addrs *list, enum addr_kind kind)

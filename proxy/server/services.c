@@ -29,7 +29,7 @@ services_open(struct services *s, const struct services *now, struct config *c,
 		s->items[s->n] = service_new(c, section, find(now, section, s->n), e);
 		if (s->items[s->n] == NULL) {
 			services_close(s);
-			return -1;
+			return config_prefix(c, section, e);
 		}
 	}
 	return 0;

@@ -109,6 +109,8 @@ class Errors(Files):
         self.assertIn("999: cannot read the configuration: Bad file descriptor",
                       self.failed("-fd", "999"))
         self.assertIn('-fd: "x" is not a whole number', self.failed("-fd", "x"))
+        self.assertIn("-fd needs the number of a descriptor", self.failed("-fd"))
+        self.assertIn("-fd needs the number of a descriptor", self.failed("-fd", "0", "x"))
 
     def test_stray_argument(self):
         path = self.write("foreground = yes\n" + self.section())
@@ -118,7 +120,8 @@ class Errors(Files):
         """What a start finds in the section's files."""
         path = self.write("foreground = yes\n" +
                           self.section().replace(self.pem("server"), self.path("none.pem")))
-        self.assertIn("none.pem: there is no such file", self.failed(path))
+        self.assertIn('%s:2: "[s]": %s: there is no such file' % (path, self.path("none.pem")),
+                      self.failed(path))
 
     def test_address_in_use(self):
         taken = self.backend(echo)
