@@ -46,12 +46,21 @@ struct recheck {
 	_Atomic(struct roster *) coming; /* with the message, which is then on its way */
 };
 
+/* What the lane's strangers have to do with others' wish for room (tunnel/crowd.h). */
+struct crowd {
+	struct loop_timer timer;
+	struct inbox_msg msg;
+	atomic_bool asked;
+	uint64_t ask_at; /* when it may ask the other lanes */
+};
+
 struct lane {
 	struct pool *pool;
 	struct loop *loop;
 	struct stage stage;
 	struct tunnel *tunnels;    /* all that it owns, the oldest first */
 	struct tunnel **last;      /* where the next one is added */
+	struct crowd crowd;
 	struct loop_timer telling; /* of failures that were not logged */
 	struct opening *askers;    /* those that wait for a name */
 	struct acceptor *acceptor; /* accept lanes only */

@@ -162,13 +162,6 @@ void tunnel_evict(struct tunnel *, enum reason, const char *why);
 /* Ends the open tunnel when the peer's certificate expires, unless the service keeps such. */
 void tunnel_mind_expiry(struct tunnel *);
 
-/*
- * Ends the lane's oldest tunnels whose peers have not proved who they are, a few of those that have
- * had their time (REASON_CROWDED, in the task phase).  Returns when to come back, or 0: there are
- * none.  Programs that we serve as a TLS client are not strangers.
- */
-uint64_t tunnel_make_room(struct lane *);
-
 /* One line in the log about how it ended; of one source's failed handshakes only
  * some (SOURCE_LINES), but all at the level debug. */
 void tunnel_report(const struct tunnel *);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "net/sock.h"
 #include "tunnel/acceptor.h"
+#include "tunnel/crowd.h"
 #include "tunnel/trace.h"
 #include "tunnel/tunnel.h"
 
@@ -14,9 +15,6 @@
 /* Waiting for descriptors that the process or the system lacks, in milliseconds. */
 #define PACE_FIRST 5
 #define PACE_LAST 1000
-
-/* How often the other lanes are asked to make room, in milliseconds. */
-#define ASK_MS 50
 
 struct port {
 	struct watch watch;
@@ -39,9 +37,7 @@ struct acceptor {
 	atomic_bool moved;   /* main may ask again */
 	unsigned pace;       /* the last wait for descriptors; 0: none needed */
 	struct loop_timer timer;
-	atomic_bool asked;   /* to make room, and has not heard it yet */
-	uint64_t ask_at;     /* when it may ask the others to */
-	struct inbox_msg unpark, move, room;
+	struct inbox_msg unpark, move;
 };
 
 #define OF(type, member, p) ((type *)((char *)(p) - offsetof(type, member)))
@@ -121,51 +117,10 @@ listen_or_pace(struct acceptor *a)
 		pace(a, strerror(errno));
 }
 
-/* Has the strangers of the other lanes make room; one that was asked already will. */
-static void
-ask_others(struct acceptor *a)
-{
-	struct pool *p = a->lane->pool;
-
-	for (size_t i = 0; i < p->naccept; i++) {
-		struct acceptor *other = p->accept[i].acceptor;
-
-		if (other != NULL && other != a && !atomic_exchange(&other->asked, true))
-			inbox_push(loop_inbox(other->lane->loop), &other->room);
-	}
-}
-
-/* Without a slot: strangers that are silent lose theirs, now or when they have had their
- * time. */
-static void
-make_room(struct acceptor *a)
-{
-	uint64_t at = tunnel_make_room(a->lane);
-
-	if (at != 0)
-		loop_timer_set(a->lane->loop, &a->timer, at);
-}
-
-static void
-room_arrived(struct inbox_msg *m, void *owner)
-{
-	struct acceptor *a = OF(struct acceptor, room, m);
-
-	(void)owner;
-	atomic_store(&a->asked, false);
-	if (!pool_has_slot(a->lane->pool))
-		make_room(a);
-}
-
 static void
 pace_over(struct loop_timer *timer)
 {
-	struct acceptor *a = OF(struct acceptor, timer, timer);
-
-	if (!a->waits)
-		listen_or_pace(a);
-	if (!pool_has_slot(a->lane->pool))
-		make_room(a);
+	listen_or_pace(OF(struct acceptor, timer, timer));
 }
 
 /* False when a message that says so is under way: the node cannot be sent twice, so the
@@ -186,16 +141,10 @@ park(struct acceptor *a)
 	a->waits = true;
 	atomic_store(&a->parked, true);
 	/* One given back just now found nobody parked. */
-	if (pool_has_slot(a->lane->pool) && stops_waiting(a)) {
+	if (pool_has_slot(a->lane->pool) && stops_waiting(a))
 		listen_or_pace(a);
-		return;
-	}
-	make_room(a);
-	/* Once in a while: full and busy is no reason to keep everybody awake. */
-	if (loop_now(a->lane->loop) >= a->ask_at) {
-		ask_others(a);
-		a->ask_at = loop_now(a->lane->loop) + ASK_MS;
-	}
+	else
+		crowd_make_room(a->lane);
 }
 
 bool
@@ -379,7 +328,6 @@ acceptor_new(struct lane *lane, struct listening *l, struct errmsg *e)
 	a->timer.due = pace_over;
 	a->unpark.deliver = unpark_arrived;
 	a->move.deliver = move_arrived;
-	a->room.deliver = room_arrived;
 	if ((a->ports = ports_new(a, l)) == NULL)
 		goto err1;
 	if (listen_again(a) == -1)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tunnel/acceptor.h"
+#include "tunnel/crowd.h"
 #include "tunnel/exec.h"
 #include "tunnel/list.h"
 #include "tunnel/pool.h"
@@ -29,6 +30,7 @@ lane_init(struct lane *lane, struct pool *pool)
 	lane->pool = pool;
 	lane->last = &lane->tunnels;
 	report_init(lane);
+	crowd_init(lane);
 	list_init(lane);
 	recheck_init(lane);
 	/* A tunnel has a timer, and one more while it connects. */

@@ -399,39 +399,6 @@ tunnel_end(struct tunnel *t)
 	pool_free_slot(lane->pool);
 }
 
-/* How long a stranger may take for its handshake when the place is wanted by others; how
- * many lose theirs at once, and how long to wait for more to be wanted. */
-#define ROOM_MS 2000
-#define ROOM_DROPS 32
-#define ROOM_AGAIN_MS 50
-
-static bool
-is_stranger(const struct tunnel *t)
-{
-	return t->opening != NULL && !t->opening->met && !t->service->conf->client &&
-	    !t->stdio && t->reason == REASON_NONE;
-}
-
-uint64_t
-tunnel_make_room(struct lane *lane)
-{
-	uint64_t now = loop_now(lane->loop);
-	int drops = 0;
-
-	for (struct tunnel *t = lane->tunnels; t != NULL; t = t->next) {
-		if (!is_stranger(t))
-			continue;
-		if (now < t->started + ROOM_MS)
-			return t->started + ROOM_MS;
-		if (drops++ == ROOM_DROPS)
-			break;
-		t->reason = REASON_CROWDED;
-		t->expired = true;
-		tunnel_wake(t);
-	}
-	return drops > 0 ? now + ROOM_AGAIN_MS : 0;
-}
-
 void
 tunnel_cut(struct tunnel *t)
 {
