@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "base/errmsg.h"
 #include "net/addr.h"
@@ -185,6 +186,7 @@ struct config {
 	atomic_uint refs;
 	struct conf_strings files;    /* read, in order; 0 is the main one; none: command line */
 	struct conf_strings folders;  /* of include */
+	struct timespec begun;        /* when reading it began, by the clock of files */
 	int debug;                    /* syslog level */
 	int facility;                 /* of syslog */
 	enum conf_foreground foreground;

@@ -29,6 +29,7 @@ config_empty(enum conf_profile profile, struct errmsg *why)
 		return NULL;
 	}
 	atomic_init(&config->refs, 1);
+	clock_gettime(CLOCK_REALTIME, &config->begun);
 	service_init(&config->defaults, profile);
 	config->facility = LOG_DAEMON;
 	if (options_defaults(profile, config, &config->defaults, why) == -1) {

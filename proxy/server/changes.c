@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include "base/log.h"
 #include "conf/paths.h"
 #include "server/changes.h"
@@ -13,6 +15,21 @@ follow(void *files, const char *path, bool folder)
 		filewatch_folder(files, path);
 	else
 		filewatch_file(files, path);
+	return false;
+}
+
+/* Whether a file of the configuration's text was changed since reading began: nobody watched. */
+static bool
+was_missed(const struct config *conf)
+{
+	const struct timespec *begun = &conf->begun;
+	struct stat st;
+
+	for (size_t i = 0; i < conf->files.n; i++)
+		if (stat(conf->files.items[i], &st) == 0 &&
+		    (st.st_ctim.tv_sec > begun->tv_sec || (st.st_ctim.tv_sec == begun->tv_sec &&
+		    st.st_ctim.tv_nsec > begun->tv_nsec)))
+			return true;
 	return false;
 }
 
@@ -33,6 +50,8 @@ changes_follow(struct changes *c, const struct config *conf, bool keep)
 	filewatch_begin(c->files, keep);
 	paths_each(conf, follow, c->files);
 	filewatch_end(c->files);
+	if (was_missed(conf))
+		c->first = c->last = 1;
 }
 
 void

@@ -303,6 +303,28 @@ START_TEST(test_rest)
 }
 END_TEST
 
+/* What changed between the reading and the watching is a change, too. */
+START_TEST(test_missed)
+{
+	struct config *conf = config_of("yes");
+	struct changes c = { 0 };
+
+	put("cert", "1");
+	changes_follow(&c, conf, false);
+	ck_assert_int_eq(changes_wait(&c, 1000), -1);
+	usleep(50000);
+	put("conf", "1");
+	changes_follow(&c, conf, false);
+	ck_assert_int_eq(changes_wait(&c, 1000), 0);
+	changes_take(&c);
+	clock_gettime(CLOCK_REALTIME, &conf->begun);
+	changes_follow(&c, conf, false);
+	ck_assert_int_eq(changes_wait(&c, 1000), -1);
+	changes_close(&c);
+	config_free(conf);
+}
+END_TEST
+
 START_TEST(test_unwanted)
 {
 	struct config *yes = config_of("yes"), *no = config_of("no");
@@ -343,6 +365,7 @@ main(void)
 	tcase_add_test(tc, test_kept);
 	tcase_add_test(tc, test_odd_paths);
 	tcase_add_test(tc, test_rest);
+	tcase_add_test(tc, test_missed);
 	tcase_add_test(tc, test_unwanted);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
