@@ -124,9 +124,10 @@ struct helper_news {
 /* Reads the next that a program's descriptor tells, without waiting. */
 enum helper_event helper_next(int, struct helper_news *);
 
-/* Sends SIGHUP to the program's session.  Its descriptor may then be closed: the helper
- * reaps it all the same. */
-void helper_hangup(int);
+/* Sends SIGHUP to the program's session, and only then closes another descriptor (or -1),
+ * the other end of what it reads, a copy of which is sent along.  Both may then be closed
+ * here: the helper reaps the program all the same. */
+void helper_hangup(int, int end);
 
 /* "exited with status 1", "was ended by signal 9 (Killed)" into a buffer; returns it. */
 const char *helper_status_text(int status, char *, size_t);

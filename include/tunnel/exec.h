@@ -37,8 +37,9 @@ bool exec_has_ended(const struct tunnel *);
  * for it, so that direction ends, too. */
 void exec_settle(struct tunnel *);
 
-/* The tunnel is over; in its lane.  A program that runs on after an improper end is hung
- * up on. */
+/* The tunnel is over; in its lane, its ends not closed yet.  A program that runs on is hung up
+ * on: at once when the tunnel is cut off; after TIMEOUTclose when it is told a clean end in
+ * spite of an error (abort = compat).  After a proper end it may run on as it likes. */
 void exec_part(struct tunnel *);
 
 /* Forgets the programs of ended tunnels; the lane runs no more. */

@@ -67,6 +67,7 @@ struct lane {
 	struct list list;
 	struct recheck recheck;
 	struct exec *execs;        /* programs that outlive their tunnels */
+	struct loop_timer exec_timer; /* … and when one is to be hung up on */
 	struct starter *starters;  /* those that wait (tunnel/starter.h) */
 	struct loop_timer starter_timer;
 	pthread_t thread;

@@ -363,11 +363,11 @@ helper_next(int fd, struct helper_news *news)
 }
 
 void
-helper_hangup(int fd)
+helper_hangup(int fd, int end)
 {
 	const struct helper_head head = { .kind = ASK_HANGUP };
 
-	helper_send(fd, &head, NULL, 0, NULL, 0, MSG_DONTWAIT);
+	helper_send(fd, &head, NULL, 0, &end, end != -1, MSG_DONTWAIT);
 }
 
 const char *

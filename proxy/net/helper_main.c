@@ -116,10 +116,10 @@ teller_asks(struct ear *ear)
 
 	switch (helper_receive(ear->fd, &head, text, 0, &n, fds, &nfds, MSG_DONTWAIT)) {
 	case 1:
-		while (nfds > 0)
-			close(fds[--nfds]);
 		if (head.kind == ASK_HANGUP)
 			hang_up(c);
+		while (nfds > 0)
+			close(fds[--nfds]);
 		return;
 	case 0:
 		deafen(ear);

@@ -4,6 +4,32 @@
 #include "net/helper.h"
 #include "tunnel/tunnel.h"
 
+/* A program, from when it is asked for to its end, and that of its tunnel. */
+struct exec {
+	struct exec *next, **link;  /* in the lane, once the tunnel is over */
+	struct lane *lane;          /* likewise */
+	uint64_t due;               /* likewise: when to hang up; TIMER_NEVER */
+	struct loop *loop;
+	struct watch watch;
+	struct tunnel *tunnel;      /* NULL: over */
+	int fd;                     /* where the helper tells of the program; -1: not any more */
+	int data;                   /* our end of its stdin and stdout, until it runs; or -1 */
+	pid_t pid;
+	bool started, ended;
+	char *name;                 /* of the program, for the log */
+	char *service;
+	char id[sizeof(((struct tunnel *)NULL)->name)];
+	int level;                  /* of the service's own log lines */
+};
+
+void exec_free(struct exec *);
+
+/* Closes a descriptor that may be none, and forgets it. */
+void exec_close(int *fd);
+
+/* The end of the tunnel that is the program's. */
+struct endpoint *exec_side(struct tunnel *);
+
 /* What the helper is asked, put together from the section and the tunnel. */
 struct exec_request {
 	struct helper_program program;

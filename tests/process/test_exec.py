@@ -63,6 +63,11 @@ class Exec(harness.Case):
     def helpers(sluss):
         return [p for p in children(sluss.pid) if comm(p) == "sluss-helper"]
 
+    @staticmethod
+    def read(path):
+        with open(path) as f:
+            return f.read()
+
     def gone(self, pid):
         wait_for(lambda: state(pid) in ("", "Z"), "the end of %d" % pid)
 
@@ -140,7 +145,8 @@ class Server(Exec):
         """200 programs, each with a client of its own kind: no zombie, no descriptor and no
         process is left."""
         sluss = self.serve(self.script("read x; case $x in 0) kill -9 $$;; 1) exec cat;; "
-                                       "2) exit 3;; 3) exec sleep 1000;; esac"))
+                                       "2) exit 3;; 3) exec sleep 1000;; esac"),
+                           "abort = strict")
         helper = self.helper(sluss)
         base = self.baseline(sluss)
         fds = len(os.listdir("/proc/%d/fd" % helper))
@@ -181,12 +187,54 @@ class Server(Exec):
     def test_hangup(self):
         """A program that lives on when the tunnel ended in an error is hung up on."""
         sluss = self.serve(self.script("trap 'echo gone > %s; exit' HUP\necho up\n"
-                                       "while :; do sleep 0.1; done" % self.path("trace")))
+                                       "while :; do sleep 0.1; done" % self.path("trace")),
+                           "abort = strict")
         wire = self.tls(sluss.port)
         self.assertEqual(wire.read_exactly(3), b"up\n")
         harness.reset(wire.sock)
         wait_for(lambda: os.path.exists(self.path("trace")), "the hangup")
         sluss.ends(r": reset by the TLS peer;")
+
+    def test_cut_off(self):
+        """With abort = strict no program takes what was cut off for an end: the hangup is
+        there before the end of its input is."""
+        path = self.script("trap 'hup=1' HUP; echo up\nwhile read x; do :; done\n"
+                           "echo ${hup:-end} >> %s" % self.path("trace"))
+        sluss = self.serve(path, "abort = strict")
+        for i in range(40):
+            wire = self.tls(sluss.port)
+            self.assertEqual(wire.read_exactly(3), b"up\n")
+            if i % 2:
+                harness.reset(wire.sock)
+            else:
+                wire.sock.close()
+        wait_for(lambda: os.path.exists(self.path("trace")) and
+                 self.read(self.path("trace")).count("\n") == 40, "40 ends")
+        self.assertEqual(set(self.read(self.path("trace")).split()), {"1"})
+
+    def test_compat(self):
+        """With abort = compat it sees an end, and has TIMEOUTclose to end, too."""
+        path = self.script("trap 'hup=1' HUP; echo up\nwhile read x; do :; done\n"
+                           "echo ${hup:-end} > %s; exec sleep 1000" % self.path("trace"))
+        sluss = self.serve(path, "TIMEOUTclose = 1")
+        wire = self.tls(sluss.port)
+        self.assertEqual(wire.read_exactly(3), b"up\n")
+        harness.reset(wire.sock)
+        wait_for(lambda: os.path.exists(self.path("trace")) and
+                 self.read(self.path("trace")) == "end\n", "the end")
+        sluss.wait_log(r"\(PID=\d+\) was ended by signal 1 \(Hangup\)")
+        sluss.ends(r": reset by the TLS peer;")
+
+    def test_left_behind(self):
+        """A child of the program that holds the connection is waited for as long as
+        TIMEOUTclose says."""
+        path = self.script("(exec sleep 20 2>/dev/null) &\n"
+                           "echo up")
+        sluss = self.serve(path, "TIMEOUTclose = 1")
+        wire = self.tls(sluss.port)
+        self.assertEqual(wire.read_exactly(3), b"up\n")
+        sluss.ends(r"TIMEOUTclose exceeded")
+        sluss.wait_log(r"exited with status 0")
 
     def test_close_timeout(self):
         """One that neither reads nor ends is cut, and hung up on, after TIMEOUTclose."""
@@ -300,11 +348,6 @@ class Inside(Exec):
             self.gone(daemon)
 
     @staticmethod
-    def read(path):
-        with open(path) as f:
-            return f.read()
-
-    @staticmethod
     def end(pid):
         try:
             os.kill(pid, signal.SIGTERM)
@@ -408,12 +451,17 @@ class Privileges(Exec):
 class Terminal(Exec):
     def test_terminal(self):
         """It is the controlling terminal of a session, with a window and line editing."""
-        path = self.script("tty; stty size; stty -a; read x < /dev/tty; echo \"got $x\"; "
+        path = self.script("tty; stty size; stty -a; echo ready; read x < /dev/tty; echo \"got $x\"; "
                            "ps -o sid= -o tty= -p $$; echo $$; echo err >&2; "
                            "ls /proc/$$/fd")
-        got, end = self.ask(self.serve(path, "pty = yes"), b"word\n")
+        wire = self.tls(self.serve(path, "pty = yes").port)
+        got = b""
+        while not got.endswith(b"ready\r\n"):
+            got += wire.read()
+        wire.write(b"word\n")
+        rest, end = wire.outcome()
         self.assertEqual(end, "close_notify")
-        got = got.decode()
+        got = (got + rest).decode()
         self.assertRegex(got, r"/dev/pts/\d+\r\n24 80\r\n")
         self.assertRegex(got, r"[^-]icanon")
         self.assertIn("got word\r\n", got)
@@ -459,7 +507,8 @@ class Terminal(Exec):
 
     def test_nothing_left(self):
         """Terminals come back, however the tunnel ends."""
-        sluss = self.serve(self.script("read x; [ $x = 0 ] || exec sleep 1000"), "pty = yes")
+        sluss = self.serve(self.script("read x; [ $x = 0 ] || exec sleep 1000"), "pty = yes",
+                           "abort = strict")
         helper = self.helper(sluss)
         base = self.baseline(sluss)
         for i in range(40):

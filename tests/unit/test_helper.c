@@ -356,11 +356,37 @@ START_TEST(hangup)
 	int data, fd = ask_shell("exec sleep 1000", NULL, _i == 1, &data);
 
 	ck_assert_int_eq(next(fd), HELPER_STARTED);
-	helper_hangup(fd);
+	helper_hangup(fd, -1);
 	ck_assert_int_eq(next(fd), HELPER_EXITED);
 	ck_assert_str_eq(helper_status_text(news.status, text, sizeof(text)),
 	    "was ended by signal 1 (Hangup)");
 	close(fd);
+}
+END_TEST
+
+/* What stands at the end of its input is closed behind the signal. */
+START_TEST(hangup_before_the_end)
+{
+	char up[3], got[8];
+	int data, fd, err[2];
+
+	ck_assert_int_eq(pipe(err), 0);
+	helper_stop(helper);
+	dup2(err[1], STDERR_FILENO);
+	start();
+	for (int i = 0; i < 50; i++) {
+		fd = ask_shell("trap 'hup=1' HUP; echo up; while read x; do :; done; "
+		    "echo \"<$hup>\" >&2", NULL, false, &data);
+		ck_assert_int_eq(next(fd), HELPER_STARTED);
+		ck_assert_int_eq(recv(data, up, 3, MSG_WAITALL), 3);
+		helper_hangup(fd, data);
+		close(data);
+		ck_assert_int_eq(next(fd), HELPER_EXITED);
+		close(fd);
+		memset(got, 0, sizeof(got));
+		ck_assert_int_gt(read(err[0], got, sizeof(got) - 1), 0);
+		ck_assert_str_eq(got, "<1>\n");
+	}
 }
 END_TEST
 
@@ -372,7 +398,7 @@ START_TEST(hangup_then_close_then_stop)
 
 	ck_assert_int_eq(next(fd), HELPER_STARTED);
 	ck_assert_int_eq(recv(data, up, 3, MSG_WAITALL), 3);
-	helper_hangup(fd);
+	helper_hangup(fd, -1);
 	close(fd);
 	if (_i == 1) {
 		helper_stop(helper);
@@ -696,6 +722,7 @@ main(void)
 	tcase_add_test(tc, helper_keeps_nothing);
 	tcase_add_test(tc, terminal);
 	tcase_add_loop_test(tc, hangup, 0, 2);
+	tcase_add_test(tc, hangup_before_the_end);
 	tcase_add_loop_test(tc, hangup_then_close_then_stop, 0, 2);
 	tcase_add_test(tc, many_programs_no_zombies);
 	tcase_add_test(tc, busy_helper);
