@@ -29,6 +29,11 @@ bool life_settled(void);
  * waits for us. */
 int life_ready(const struct config *, struct errmsg *);
 
+/* Relative names in the configuration are meant from the folder that we were in at the start: a
+ * process in the background goes there to look them up, and back to the root. */
+void life_visit(void);
+void life_return(void);
+
 /* Another process serves in our place, and will write its pid to that file: ours is left to it
  * where they are the same. */
 void life_leave(pid_t, const char *pidfile);

@@ -24,6 +24,9 @@ void upgrade_forget(void);
  * behind upgrade_remember(). */
 _Noreturn void upgrade_become(int);
 
+/* Goes to the folder that we were in at the start; it is not known: stays. */
+void upgrade_to_folder(void);
+
 /* A socket to hand over. */
 struct upgrade_socket {
 	const char *wanted;  /* where, as it was asked for */

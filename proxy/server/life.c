@@ -140,6 +140,21 @@ life_ready(const struct config *c, struct errmsg *e)
 	return 0;
 }
 
+/* Whoever has given up rights asks the helper process, which is in that folder. */
+void
+life_visit(void)
+{
+	if (life.detaches && !life.settled)
+		upgrade_to_folder();
+}
+
+void
+life_return(void)
+{
+	if (life.detaches && !life.settled && chdir("/") == -1)
+		log_line(LOG_WARNING, "main", "cannot go to the root folder");
+}
+
 void
 life_leave(pid_t successor, const char *pidfile)
 {

@@ -178,7 +178,9 @@ wait_event(struct server *s, int ms)
 	poll(fds, 4, sooner(ms, watchdog_turn(&s->watchdog, s->pool, now)));
 	pool_main_woke(s->pool);
 	take_signals(s);
+	life_visit();
 	changes_look(&s->changes, now_ms());
+	life_return();
 	if (changes_wait(&s->changes, now_ms()) == 0)
 		s->reload = true;
 }
@@ -237,6 +239,14 @@ reopen_log(void)
 }
 
 static void
+reload(struct server *s)
+{
+	life_visit();
+	server_reload(s);
+	life_return();
+}
+
+static void
 take_requests(struct server *s)
 {
 	const char *why = why_not(s);
@@ -248,7 +258,7 @@ take_requests(struct server *s)
 	if (s->reload && why != NULL)
 		log_line(LOG_NOTICE, "main", "Reload ignored: %s", why);
 	else if (s->reload)
-		server_reload(s);
+		reload(s);
 	if (s->succession.asked)
 		succession_ask(s, why, now_ms());
 	s->reload = s->reopen = s->list = false;

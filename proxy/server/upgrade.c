@@ -114,6 +114,14 @@ upgrade_remember(void)
 }
 
 void
+upgrade_to_folder(void)
+{
+	int rc = origin.folder != -1 ? fchdir(origin.folder) : -1;
+
+	(void)rc; /* where names are looked up then fails, and says so */
+}
+
+void
 upgrade_forget(void)
 {
 	free(origin.line);

@@ -2,6 +2,8 @@
 
 import os
 import pwd
+import shutil
+import signal
 import socket
 import stat
 
@@ -65,6 +67,25 @@ class Daemon(BackgroundCase):
         wait_for(lambda: os.path.exists(self.path("here.pid")), "the pid file")
         self.assertEqual(program.stop(), 0)
         self.assertFalse(os.path.exists(self.path("here.pid")))
+
+    def test_relative_names(self):
+        """Names of files are meant from the folder of the start, also by a reload, and when a file is
+        replaced."""
+        conf = self.conf("pid = %s" % self.path("pid"))
+        text = read(conf)
+        with open(conf, "w") as f:
+            f.write(text.replace(self.pem("server"), "own.pem"))
+        shutil.copy(self.pem("server"), self.path("own.pem"))
+        done = run(os.path.abspath(SLUSS), "sluss.conf", check=False, cwd=self.dir)
+        self.assertEqual((done.returncode, done.err), (0, ""))
+        daemon = self.own(Orphan(int(read(self.path("pid")))))
+        os.kill(daemon.pid, signal.SIGHUP)
+        self.wait_log("Configuration reloaded")
+        shutil.copy(self.pem("stranger"), self.path("new.pem"))
+        os.rename(self.path("new.pem"), self.path("own.pem"))
+        self.wait_log("Configuration reloaded", count=2)
+        self.assertEqual(daemon.link("cwd"), "/")
+        self.assertEqual(daemon.stop(), 0)
 
     def test_foreground_quiet(self):
         """No fork, and no log on stderr, but in its file."""
@@ -222,6 +243,7 @@ class Privileges(BackgroundCase):
     def test_chroot(self):
         """The new root holds, names of the pid file are inside, and TLS goes on working with
         nothing there: new connections need no file."""
+        self.no_leak_search()
         program, process = self.settled("--chroot", self.dir, "--setuid", "nobody",
                                         pid="/run/pid")
         self.assertEqual(process.link("root"), self.dir)
@@ -232,6 +254,7 @@ class Privileges(BackgroundCase):
 
     def test_chroot_localhost(self):
         """localhost needs no hosts file in the new root."""
+        self.no_leak_search()
         backend = self.backend(harness.echo)
         os.mkdir(self.path("run"))
         program = self.server("localhost:%d" % backend.port, "--chroot", self.dir,

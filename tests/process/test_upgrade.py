@@ -224,6 +224,7 @@ class Settled(UpgradeCase):
     def setUp(self):
         super().setUp()
         need_root()
+        self.no_leak_search()
         os.chmod(self.dir, 0o755)
         os.mkdir(self.path("run"))
         shutil.chown(self.path("run"), "nobody")
