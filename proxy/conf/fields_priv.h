@@ -6,6 +6,10 @@
 /* What is done with a field by the type of its option; the field may be of a config or of
  * a service, whose base is needed where a type has more than one field. */
 
+/* Where the option's field is in its config or service. */
+#define FIELD(o, base) ((void *)((char *)(base) + (o)->offset))
+#define CONST_FIELD(o, base) ((const void *)((const char *)(base) + (o)->offset))
+
 /* Reads a value into the field.  0, OPTIONS_WARNING, or -1 (the field is as before). */
 int field_read(const struct option *, void *base, const char *value, struct errmsg *);
 
