@@ -14,8 +14,8 @@
  * Until log_start() a line is written before the call returns.  After it a
  * thread of the log's own writes, so that a full disk or a reader that stopped
  * never delays a tunnel: lines wait in a bounded queue, what does not fit is
- * dropped and the count of dropped lines is logged when there is room again.  One
- * sink that takes nothing and gives no error (a pipe that nobody reads) holds up the others.
+ * dropped and the count of dropped lines is logged when there is room again.  Of
+ * several sinks, one that takes nothing holds up the others for a second at most.
  *
  * Every function may be called from any thread; log_open(), log_reopen(), log_hold() and
  * log_give_up() by one at a time.

@@ -180,23 +180,33 @@ log_stop(void)
 	pthread_timedjoin_np(queue.thread, NULL, &until);
 }
 
-/* Writes what is held to the sinks, or to stderr for who waits at the start; with the lock. */
+/* For who waits at the start; stderr alone. */
+static void
+write_held(const struct log_record *r)
+{
+	static struct log_stream err = { .fd = STDERR_FILENO, .alone = true };
+	char line[LOG_LINE_BYTES];
+
+	log_stream_put(&err, line, log_text_held(r, line));
+	log_stream_flush(&err, NULL, 0);
+	err.lost = 0;
+}
+
+/* Writes what is held, to the sinks or as a failed start does; with the lock. */
 static void
 queue_release(bool to_sinks)
 {
-	char space[LOG_SPACE_BYTES], line[LOG_LINE_BYTES];
+	char space[LOG_SPACE_BYTES];
 	struct log_record r;
-	bool torn;
 
 	atomic_store(&held, false);
-	while (log_ring_take(&queue.ring, &r, space)) {
+	while (log_ring_take(&queue.ring, &r, space))
 		if (!log_wants(r.level))
 			continue;
-		if (to_sinks)
+		else if (to_sinks)
 			log_sinks_put(sinks(), &r);
 		else
-			log_write(STDERR_FILENO, line, log_text_held(&r, line), &torn);
-	}
+			write_held(&r);
 	log_sinks_flush(sinks());
 }
 

@@ -63,6 +63,26 @@ void log_syslog_close(struct log_syslog *);
 /* Returns 0, or the errno for which the record was lost. */
 int log_syslog_put(struct log_syslog *, const struct log_record *);
 
+/* A descriptor that takes lines, many at once.  One that is not alone must not hold up the
+ * others: what a pipe that nobody reads does not take within a second is lost. */
+struct log_stream {
+	int fd; /* -1: none */
+	const char *name;
+	bool alone;
+	bool stuck;
+	bool torn;          /* the last line written is not whole */
+	unsigned long lost; /* lines */
+	int why;            /* … for this errno */
+	size_t used;
+	char chunk[LOG_JSON_BYTES];
+};
+
+/* Adds a line; there must be room. */
+void log_stream_put(struct log_stream *, const char *, size_t);
+
+/* Writes the chunk; in front of it, where lines were lost, a line that says so.  It may block. */
+void log_stream_flush(struct log_stream *, const char *note, size_t notelen);
+
 /* Where lines go.  One thread at a time; it may block. */
 struct log_sinks;
 
@@ -75,9 +95,5 @@ void log_sinks_put(struct log_sinks *, const struct log_record *);
 void log_sinks_flush(struct log_sinks *);
 /* Flushes and closes. */
 void log_sinks_free(struct log_sinks *);
-
-/* Waits for room when the descriptor is non-blocking.  Returns 0, or the errno of what
- * lost the rest; *torn then says that a part was written. */
-int log_write(int fd, const char *, size_t, bool *torn);
 
 #endif

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,24 +7,9 @@
 
 #include "log_priv.h"
 
-/* Any line fits. */
-#define CHUNK_BYTES LOG_JSON_BYTES
-
-/* A descriptor that takes lines, many at once. */
-struct stream {
-	int fd; /* -1: none */
-	const char *name;
-	size_t used;
-	unsigned long lines; /* in the chunk */
-	unsigned long lost;
-	int why;             /* of the loss */
-	bool torn;           /* the last line written is not whole */
-	char chunk[CHUNK_BYTES];
-};
-
 struct log_sinks {
 	struct log_config conf; /* owns its strings */
-	struct stream err, file;
+	struct log_stream err, file;
 	struct log_syslog syslog;
 	unsigned long unheard; /* lost to syslog */
 	int unheard_why;
@@ -33,32 +17,10 @@ struct log_sinks {
 
 static struct log_sinks first = {
 	.conf.to_stderr = true,
-	.err = { .fd = STDERR_FILENO, .name = "stderr" },
+	.err = { .fd = STDERR_FILENO, .name = "stderr", .alone = true },
 	.file.fd = -1,
 	.syslog.fd = -1,
 };
-
-int
-log_write(int fd, const char *p, size_t n, bool *torn)
-{
-	ssize_t w;
-
-	*torn = false;
-	while (n > 0) {
-		w = write(fd, p, n);
-		if (w >= 0) {
-			p += w;
-			n -= (size_t)w;
-			*torn = n > 0 && p[-1] != '\n';
-		} else if (errno == EAGAIN) {
-			struct pollfd pfd = { .fd = fd, .events = POLLOUT };
-			poll(&pfd, 1, 1000);
-		} else if (errno != EINTR) {
-			return errno;
-		}
-	}
-	return 0;
-}
 
 /* A line in the sinks' own format. */
 static size_t
@@ -79,53 +41,27 @@ format_loss(const struct log_sinks *s, const char *name, unsigned long lost, int
 	return format(s, &r, line);
 }
 
-/* What came between is told in front of the first line that goes through again. */
-static bool
-make_up(const struct log_sinks *s, struct stream *st)
-{
-	char line[LOG_JSON_BYTES];
-	size_t n;
-	bool torn;
-
-	if (st->lost == 0)
-		return true;
-	if (st->torn && log_write(st->fd, "\n", 1, &torn) != 0)
-		return false;
-	st->torn = false;
-	n = format_loss(s, st->name, st->lost, st->why, line);
-	if (log_write(st->fd, line, n, &st->torn) != 0)
-		return false;
-	st->lost = 0;
-	return true;
-}
-
 static void
-stream_flush(const struct log_sinks *s, struct stream *st)
+flush(const struct log_sinks *s, struct log_stream *st)
 {
-	int why;
+	char note[LOG_JSON_BYTES];
+	size_t n = 0;
 
 	if (st->used == 0)
 		return;
-	if (!make_up(s, st)) {
-		st->lost += st->lines;
-	} else if ((why = log_write(st->fd, st->chunk, st->used, &st->torn)) != 0) {
-		st->lost = st->lines;
-		st->why = why;
-	}
-	st->used = 0;
-	st->lines = 0;
+	if (st->lost > 0)
+		n = format_loss(s, st->name, st->lost, st->why, note);
+	log_stream_flush(st, note, n);
 }
 
 static void
-stream_put(const struct log_sinks *s, struct stream *st, const char *line, size_t n)
+put(const struct log_sinks *s, struct log_stream *st, const char *line, size_t n)
 {
 	if (st->fd == -1)
 		return;
-	if (n > CHUNK_BYTES - st->used)
-		stream_flush(s, st);
-	memcpy(st->chunk + st->used, line, n);
-	st->used += n;
-	st->lines++;
+	if (n > sizeof(st->chunk) - st->used)
+		flush(s, st);
+	log_stream_put(st, line, n);
 }
 
 /* What syslog lost is told to the others, and to it when it is there again. */
@@ -156,8 +92,8 @@ log_sinks_put(struct log_sinks *s, const struct log_record *r)
 
 	if (s->err.fd != -1 || s->file.fd != -1) {
 		n = format(s, r, line);
-		stream_put(s, &s->file, line, n);
-		stream_put(s, &s->err, line, n);
+		put(s, &s->file, line, n);
+		put(s, &s->err, line, n);
 	}
 	if (s->conf.to_syslog)
 		syslog_put(s, r);
@@ -166,8 +102,8 @@ log_sinks_put(struct log_sinks *s, const struct log_record *r)
 void
 log_sinks_flush(struct log_sinks *s)
 {
-	stream_flush(s, &s->file);
-	stream_flush(s, &s->err);
+	flush(s, &s->file);
+	flush(s, &s->err);
 }
 
 /* What is open already may be a socket, which has no name to open it by. */
@@ -227,6 +163,7 @@ log_sinks_new(const struct log_config *c, struct errmsg *e)
 	s->err.fd = c->to_stderr ? STDERR_FILENO : -1;
 	s->err.name = "stderr";
 	s->file.fd = s->syslog.fd = -1;
+	s->err.alone = s->file.alone = c->to_stderr + (c->file != NULL) + c->to_syslog == 1;
 	s->file.name = s->conf.file;
 	if (!ok) {
 		errmsg_set(e, "out of memory");

@@ -202,6 +202,9 @@ trace_failure(const struct tunnel *t, const char *why)
 	case REASON_SOURCE:
 	case REASON_TARGET:
 	case REASON_STDIO_TAKEN:
+	case REASON_REVOKED:
+	case REASON_DENIED:
+	case REASON_EXPIRED:
 	case REASON_NOMEM:
 		tunnel_trace(t, LOG_ERR, "%s%s%s", reason_text(t->reason), *why ? ": " : "", why);
 		break;

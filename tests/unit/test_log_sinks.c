@@ -272,6 +272,76 @@ START_TEST(room_again)
 }
 END_TEST
 
+/* Of all lines of a file, those with the word. */
+static int
+count_lines(const char *name, const char *word)
+{
+	FILE *f = fopen(path(name), "r");
+	char line[512];
+	int n = 0;
+
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f) != NULL)
+		n += strstr(line, word) != NULL;
+	fclose(f);
+	return n;
+}
+
+/* What came through a pipe so far. */
+static size_t
+drain(int fd, char *to, size_t n, size_t cap)
+{
+	ssize_t got_now;
+
+	while ((got_now = read(fd, to + n, cap - 1 - n)) > 0)
+		n += (size_t)got_now;
+	to[n] = '\0';
+	return n;
+}
+
+/* A pipe that nobody reads costs its own lines only, and tells how many once it is read. */
+START_TEST(one_of_two_is_stuck)
+{
+	static char all[1 << 20];
+	char fill[101];
+	int pair[2], lost = 0, seen = 0, number;
+	size_t n;
+
+	memset(fill, 'x', 100);
+	fill[100] = '\0';
+	ck_assert_int_eq(pipe(pair), 0);
+	ck_assert_int_ne(dup2(pair[1], STDERR_FILENO), -1);
+	close(pair[1]);
+	ck_assert_int_ne(fcntl(pair[0], F_SETFL, O_NONBLOCK), -1);
+	open_log((struct log_config){ .file = path("log"), .to_stderr = true });
+	ck_assert_int_eq(log_start(), 0);
+	/* A thousand lines fit the queue, half of them the pipe. */
+	for (int round = 1; round <= 4; round++) {
+		for (int i = 0; i < 1000; i++)
+			log_line(LOG_NOTICE, "main", "line %d %s", i, fill);
+		for (int ms = 0; ms < PATIENCE_MS &&
+		    count_lines("log", "]: line ") < 1000 * round; ms += 20)
+			usleep(20000);
+		ck_assert_int_eq(count_lines("log", "]: line "), 1000 * round);
+	}
+	n = drain(pair[0], all, 0, sizeof(all));
+	log_line(LOG_NOTICE, "main", "behind");
+	log_stop();
+	drain(pair[0], all, n, sizeof(all));
+	for (const char *p = all; (p = strstr(p, "LOG")) != NULL; p++)
+		if (sscanf(p, "LOG4[main]: %d log lines lost: stderr", &number) == 1)
+			lost += number;
+		else if (sscanf(p, "LOG5[main]: line %d x", &number) == 1)
+			seen++;
+	ck_assert_int_gt(lost, 0);
+	ck_assert_ptr_nonnull(strstr(all, "LOG5[main]: behind\n"));
+	/* One that was torn is both. */
+	ck_assert_int_ge(seen + lost, 4000);
+	ck_assert_int_le(seen + lost, 4001);
+	close(pair[0]);
+}
+END_TEST
+
 /* Syslog */
 
 static int
@@ -517,6 +587,7 @@ main(void)
 	tcase_add_test(tc, standard_output);
 	tcase_add_test(tc, full_disk);
 	tcase_add_test(tc, room_again);
+	tcase_add_test(tc, one_of_two_is_stuck);
 	tcase_add_test(tc, syslog_lines);
 	tcase_add_test(tc, syslog_comes_and_goes);
 	tcase_add_test(tc, syslog_that_hangs);
