@@ -44,6 +44,7 @@ crl_free(struct crl *c)
 {
 	pthread_mutex_destroy(&c->lock);
 	serials_free(&c->serials);
+	free(c->points.data);
 	free(c->der.data);
 	free(c);
 }
@@ -64,6 +65,18 @@ fill(struct crl *c, const struct crl_text *t)
 	c->next_update = t->next_update;
 }
 
+static int
+copy_points(struct crl *c, struct span points)
+{
+	if (points.p == NULL)
+		return 0;
+	if ((c->points.data = malloc(points.n)) == NULL)
+		return -1;
+	memcpy(c->points.data, points.p, points.n);
+	c->points.len = points.n;
+	return 0;
+}
+
 /* A CRL of text that was read; it takes over the bytes. */
 static struct crl *
 crl_new(const struct crl_text *t, struct der *der)
@@ -72,11 +85,11 @@ crl_new(const struct crl_text *t, struct der *der)
 
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return NULL;
-	if (serials_make(&c->serials, t) == -1) {
-		free(c);
+	pthread_mutex_init(&c->lock, NULL);
+	if (serials_make(&c->serials, t) == -1 || copy_points(c, t->points) == -1) {
+		crl_free(c);
 		return NULL;
 	}
-	pthread_mutex_init(&c->lock, NULL);
 	atomic_init(&c->proven, false);
 	fill(c, t);
 	hash(t->der, c->digest);
@@ -234,7 +247,10 @@ crl_signing_allowed(const struct x509 *issuer)
 bool
 crl_covers(const struct crl *c, const struct x509 *cert)
 {
-	return cert->is_ca ? !c->only_users : !c->only_cas;
+	if (cert->is_ca ? c->only_users : c->only_cas)
+		return false;
+	return c->points.data == NULL ||
+	    crl_points_match((struct span){ c->points.data, c->points.len }, cert);
 }
 
 bool
@@ -242,7 +258,9 @@ crl_supersedes(const struct crl *a, const struct crl *b)
 {
 	int order = 0;
 
-	if (a->only_users != b->only_users || a->only_cas != b->only_cas)
+	if (a->only_users != b->only_users || a->only_cas != b->only_cas ||
+	    a->points.len != b->points.len ||
+	    (a->points.len > 0 && memcmp(a->points.data, b->points.data, a->points.len) != 0))
 		return false;
 	if (a->has_number && b->has_number)
 		order = memcmp(a->number, b->number, sizeof(a->number));

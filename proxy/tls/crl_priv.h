@@ -23,6 +23,8 @@ struct crl_text {
 	int64_t this_update;  /* seconds since the epoch */
 	int64_t next_update;
 	unsigned version;     /* 1 or 2 */
+	struct span points;   /* names of the distribution point that it is the list of (GeneralNames);
+	                       * p is NULL: it is the whole of the CA's */
 	bool only_users;      /* it is about certificates of others than CAs */
 	bool only_cas;
 	struct span entries;
@@ -77,6 +79,7 @@ struct crl {
 	bool only_users, only_cas;
 	unsigned char number[CRL_SERIAL_MOST]; /* with leading zeros */
 	int64_t this_update, next_update;
+	struct der points; /* of crl_text */
 	struct serials serials;
 
 	/* Whose signature it bears, once that is known; until then the bytes are kept. */
@@ -105,6 +108,10 @@ bool crl_may_be_of(const struct crl *, const struct x509 *issuer);
 
 /* Whether the issuer's keyUsage lets it sign CRLs. */
 bool crl_signing_allowed(const struct x509 *issuer);
+
+/* Whether one of the names (GeneralNames) is among those of the certificate's distribution points
+ * that are lists of the CA's own, for all reasons. */
+bool crl_points_match(struct span points, const struct x509 *);
 
 /* Whether it speaks about such a certificate at all. */
 bool crl_covers(const struct crl *, const struct x509 *);

@@ -183,16 +183,28 @@ take_flag(struct span *in, unsigned n, bool *flag)
 	return body.p[0] == 0 || body.p[0] == 0xff;
 }
 
+/* The name of the point where this part of the CA's list is published. */
+static int
+read_point(struct crl_text *c, struct span value, struct errmsg *e)
+{
+	if (!asn1_take(&value, TAG_CONTEXT_OF(0), &c->points) || value.n != 0)
+		return errmsg_set(e, "its distributionPoint is a relative name, which is not "
+		    "supported: use the CA's complete CRL");
+	if (c->points.n == 0 || !general_names_are_sound(c->points))
+		return unreadable(e, "its distributionPoint");
+	return 0;
+}
+
 /* issuingDistributionPoint: of what the list is the whole. */
 static int
 read_distribution(struct crl_text *c, struct span value, struct errmsg *e)
 {
-	struct span body, part;
-	bool point, reasons, indirect, attributes;
+	struct span body, part, point;
+	bool parted, reasons, indirect, attributes;
 
 	if (!asn1_take(&value, TAG_SEQUENCE, &body) || value.n != 0)
 		return unreadable(e, "its issuingDistributionPoint");
-	point = asn1_take(&body, TAG_CONTEXT_OF(0), &part);
+	parted = asn1_take(&body, TAG_CONTEXT_OF(0), &point);
 	if (!take_flag(&body, 1, &c->only_users) || !take_flag(&body, 2, &c->only_cas))
 		return unreadable(e, "its issuingDistributionPoint");
 	reasons = asn1_take(&body, TAG_CONTEXT(3), &part);
@@ -208,10 +220,7 @@ read_distribution(struct crl_text *c, struct span value, struct errmsg *e)
 	if (attributes)
 		return errmsg_set(e, "it is about attribute certificates "
 		    "(onlyContainsAttributeCerts), which TLS does not use");
-	if (point)
-		return errmsg_set(e, "it is one part of several (distributionPoint), which is "
-		    "not supported: use the CA's complete CRL");
-	return 0;
+	return parted ? read_point(c, point, e) : 0;
 }
 
 static int

@@ -230,6 +230,8 @@ load(struct loading *l, const struct crl_source *from, struct errmsg *e)
 	for (i = 0; i < from->nfolders; i++)
 		if (load_folder(l, from->folders[i], e) == -1)
 			return -1;
+	log_line(LOG_INFO, "main", "Service [%s] %zu CRLs with %zu revoked certificates",
+	    s->service, crl_set_lists(s), crl_set_revoked(s));
 	if (s->n > 1)
 		qsort(s->items, s->n, sizeof(*s->items), by_issuer);
 	return 0;

@@ -130,6 +130,14 @@ read_name_constraints(struct x509 *c, struct span value)
 	return body.n == 0;
 }
 
+/* Read where a CRL asks: one that makes no sense names no list, which is no fault by itself. */
+static bool
+keep_distribution_points(struct x509 *c, struct span value)
+{
+	c->cdp = value;
+	return true;
+}
+
 /*
  * The extensions that may be critical.  Those without a reader are understood by what
  * they are: policies only narrow a set that nobody asks for (policyConstraints, which
@@ -153,7 +161,7 @@ static const struct known {
 	KNOWN("\x55\x1d\x1e", read_name_constraints, "nameConstraints"),
 	KNOWN("\x55\x1d\x23", read_authority_key_id, "authorityKeyIdentifier"),
 	KNOWN("\x55\x1d\x25", read_ext_key_usage, "extendedKeyUsage"),
-	KNOWN("\x55\x1d\x1f", NULL, "cRLDistributionPoints"),
+	KNOWN("\x55\x1d\x1f", keep_distribution_points, "cRLDistributionPoints"),
 	KNOWN("\x55\x1d\x20", NULL, "certificatePolicies"),
 	KNOWN("\x55\x1d\x21", NULL, "policyMappings"),
 	KNOWN("\x55\x1d\x36", NULL, "inhibitAnyPolicy"),

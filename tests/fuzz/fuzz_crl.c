@@ -54,7 +54,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 	check(t.der.p == data && t.der.n == n);
 	check(is_inside(t.tbs, data, n) && is_inside(t.sig, data, n));
 	check(is_inside(t.issuer, data, n) && is_inside(t.number, data, n));
-	check(is_inside(t.akid, data, n) && is_inside(t.entries, data, n));
+	check(is_inside(t.points, data, n) && is_inside(t.akid, data, n) && is_inside(t.entries, data, n));
 	check(t.this_update <= t.next_update && t.width <= CRL_SERIAL_MOST);
 	check_serials(&t);
 	return 0;

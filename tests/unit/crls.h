@@ -142,9 +142,13 @@ crl_write_extensions(struct writer *w, const struct crl_spec *s)
 		WRITER_EXTENSION(w, "\x55\x1d\x1c", true, "\x30\x03\x84\x01\xff");
 	if (crl_is(s, "attributes"))
 		WRITER_EXTENSION(w, "\x55\x1d\x1c", true, "\x30\x03\x85\x01\xff");
-	if (crl_is(s, "point"))
+	if (crl_is(s, "point-a"))
 		WRITER_EXTENSION(w, "\x55\x1d\x1c", true,
-		    "\x30\x0b\xa0\x09\xa0\x07\x86\x05http:");
+		    "\x30\x0e\xa0\x0c\xa0\x0a\x86\x08http://a");
+	if (crl_is(s, "relative"))
+		WRITER_EXTENSION(w, "\x55\x1d\x1c", true,
+		    "\x30\x0f\xa0\x0d\xa1\x0b\x30\x09\x06\x03\x55\x04\x03\x0c\x02"
+		    "ab");
 	if (crl_is(s, "twice"))
 		WRITER_EXTENSION(w, "\x55\x1d\x14", false, "\x02\x01\x01");
 	if (w->at == mark)

@@ -123,6 +123,15 @@ cert no_ids '/CN=no-ids' root
 cert leaf_critical '/CN=leaf-critical' root "$AKID" '1.2.3.4 = critical,ASN1:UTF8String:x'
 cert leaf_short '/CN=leaf-short' root '-days 2' "$AKID"
 
+# Certificates that say where their part of the CRL is; "odd": nowhere.
+cert point_a '/CN=point-a' root "$AKID" 'crlDistributionPoints = URI:http://a'
+cert point_b '/CN=point-b' root "$AKID" 'crlDistributionPoints = URI:http://b'
+cert point_ba '/CN=point-ba' root "$AKID" \
+    'crlDistributionPoints = URI:http://b, URI:http://a'
+cert point_reasons '/CN=point-reasons' root "$AKID" 'crlDistributionPoints = dp' '[dp]' \
+    'fullname = URI:http://a' 'reasons = keyCompromise'
+cert point_odd '/CN=point-odd' root "$AKID" '2.5.29.31 = DER:3003020101'
+
 # Another root, which has also signed Sub; and a root that expires early.
 cert root_b '/C=SE/O=Test/CN=Root B' self "$CA" "$SKID"
 same_key sub_by_b sub

@@ -45,7 +45,9 @@ static const struct crl_spec specs[] = {
 	{ "root_reasons", "root", NULL, 9, -1, 5, "leaf", "reasons" },
 	{ "root_indirect", "root", NULL, 9, -1, 5, "leaf", "indirect" },
 	{ "root_attributes", "root", NULL, 9, -1, 5, "leaf", "attributes" },
-	{ "root_point", "root", NULL, 9, -1, 5, "leaf", "point" },
+	{ "root_point", "root", NULL, 9, -1, 5, "leaf point_a", "point-a" },
+	{ "root_point_none", "root", NULL, 8, -1, 5, "", "point-a" },
+	{ "root_relative", "root", NULL, 9, -1, 5, "leaf", "relative" },
 	{ "root_twice", "root", NULL, 9, -1, 5, "leaf", "twice" },
 	{ "root_strange", "root", NULL, 9, -1, 5, "leaf", "strange-entry" },
 	{ "root_other", "root", NULL, 9, -1, 5, "leaf", "other-issuer" },
@@ -172,6 +174,20 @@ static const struct row rows[] = {
 	{ "leaf", "", "root", "root_cas root_none", "", 0, TRUST_OK, NULL },
 	{ "leaf", "", "root", "root_users root_freed", "", 0, TRUST_REVOKED, NULL },
 
+	/* A part is about certificates that name its point, and others need another list. */
+	{ "point_a", "", "root", "root_point", "", 0, TRUST_REVOKED, NULL },
+	{ "point_a", "", "root", "root_point_none", "", 0, TRUST_OK, NULL },
+	{ "point_a", "", "root", "root_point_none root_point", "", 0, TRUST_REVOKED, NULL },
+	{ "point_a", "", "root", "root_point root_freed", "", 0, TRUST_REVOKED, NULL },
+	{ "point_a", "", "root", "root_none", "", 0, TRUST_OK, NULL },
+	{ "point_ba", "", "root", "root_point", "", 0, TRUST_OK, NULL },
+	{ "point_b", "", "root", "root_point", "", 0, TRUST_CRL_MISSING, "about other" },
+	{ "point_b", "", "root", "root_point root_none", "", 0, TRUST_OK, NULL },
+	{ "leaf", "", "root", "root_point", "", 0, TRUST_CRL_MISSING, NULL },
+	{ "leaf", "", "root", "root_point root_none", "", 0, TRUST_OK, NULL },
+	{ "point_reasons", "", "root", "root_point", "", 0, TRUST_CRL_MISSING, NULL },
+	{ "point_odd", "", "root", "root_point", "", 0, TRUST_CRL_MISSING, NULL },
+
 	/* CAs between. */
 	{ "sub_leaf sub_by_b", "", "root_b", "sub_none", "", 0, TRUST_OK, NULL },
 	{ "sub_leaf sub_by_b", "", "root_b", "sub_leaf_", "", 0, TRUST_REVOKED, NULL },
@@ -260,7 +276,7 @@ static const struct {
 	{ "root", "root_reasons", "onlySomeReasons" },
 	{ "root", "root_indirect", "indirectCRL" },
 	{ "root", "root_attributes", "onlyContainsAttributeCerts" },
-	{ "root", "root_point", "distributionPoint" },
+	{ "root", "root_relative", "its distributionPoint is a relative name" },
 	{ "root", "root_twice", "the same extension twice" },
 	{ "root", "root_strange", "an entry has the critical extension 1.2.3.5" },
 	{ "root", "root_other", "several CAs" },
@@ -395,6 +411,49 @@ START_TEST(folders)
 	ck_assert_ptr_null(read_folder(t, folder, &e));
 	ck_assert_msg(strstr(e.text, "root_broken.crl") != NULL, "%s", e.text);
 	trust_free(t);
+}
+END_TEST
+
+/* Threads that ask at the same time whose signature it is. */
+struct asker {
+	struct trust *trust;
+	struct crl_set *set;
+	enum trust_verdict want;
+};
+
+static void *
+ask(void *arg)
+{
+	struct asker *a = arg;
+	struct der chain[] = { certs_load("sub_leaf"), certs_load("sub_by_b") };
+	enum trust_verdict v = a->want;
+	struct errmsg e;
+
+	for (int i = 0; i < 20 && v == a->want; i++)
+		v = trust_judge_with(a->trust, a->set, chain, 2, true, NULL, 0, time(NULL), &e);
+	free(chain[0].data);
+	free(chain[1].data);
+	return v == a->want ? arg : NULL;
+}
+
+START_TEST(threads)
+{
+	static const char *const crls[] = { "sub_leaf_", "sub_broken", "sub_none" };
+	static const enum trust_verdict wants[] = { TRUST_REVOKED, TRUST_CRL_MISSING, TRUST_OK };
+	struct asker a = { .trust = make_trust("", "root_b"), .want = wants[_i] };
+	pthread_t ids[4];
+	struct errmsg e;
+	void *result;
+
+	ck_assert_ptr_nonnull(a.set = make_set(a.trust, crls[_i], "", &e));
+	for (size_t i = 0; i < COUNT(ids); i++)
+		ck_assert_int_eq(pthread_create(&ids[i], NULL, ask, &a), 0);
+	for (size_t i = 0; i < COUNT(ids); i++) {
+		ck_assert_int_eq(pthread_join(ids[i], &result), 0);
+		ck_assert_ptr_eq(result, &a);
+	}
+	crl_set_unref(a.set);
+	trust_free(a.trust);
 }
 END_TEST
 
@@ -614,12 +673,14 @@ crl_suite(void)
 	Suite *s = suite_create("crl");
 	TCase *tc = tcase_create("all");
 
+	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, judges, 0, (int)COUNT(rows));
 	tcase_add_loop_test(tc, refuses, 0, (int)COUNT(bad_rows));
 	tcase_add_test(tc, pins_alone_have_no_crls);
 	tcase_add_loop_test(tc, files_of_other_things, 0, 6);
 	tcase_add_test(tc, several_in_a_file);
 	tcase_add_test(tc, folders);
+	tcase_add_loop_test(tc, threads, 0, 3);
 	tcase_add_test(tc, shared);
 	tcase_add_test(tc, soft_is_counted);
 	tcase_add_test(tc, serial_numbers);
