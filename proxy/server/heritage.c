@@ -155,20 +155,20 @@ heritage_take(const char *wanted, const char *service, bool *managed)
 int
 heritage_ready(const char *pidfile, struct errmsg *e)
 {
+	enum channel_packet packet = CHANNEL_END;
 	char text[CHANNEL_TEXT];
-	enum channel_packet packet;
-	int fd;
+	int fd = -1;
 
 	if (heritage.sock == -1)
 		return 0;
 	if (channel_send(heritage.sock, -1, "ready %ld %s", (long)getpid(),
-	    pidfile != NULL ? pidfile : "") == -1)
-		return 0; /* it died: all is ours */
-	packet = channel_take(heritage.sock, ANSWER_MS, text, &fd);
+	    pidfile != NULL ? pidfile : "") == 0)
+		packet = channel_take(heritage.sock, ANSWER_MS, text, &fd);
 	if (fd != -1)
 		close(fd);
 	if (packet == CHANNEL_MESSAGE && behind(text, "stop") != NULL)
 		return errmsg_set(e, "the process to be replaced goes on");
+	/* It gave the place away, or died: all is ours. */
 	heritage_close();
 	return 0;
 }
