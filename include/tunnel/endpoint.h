@@ -71,6 +71,9 @@ void endpoint_upgrade(struct endpoint *);
 
 /* Gives back bytes that were read too much: the next read brings them.  0, or -1 (memory). */
 int endpoint_unread(struct endpoint *, const uint8_t *, size_t);
+
+/* Reads of such bytes into the stage; false when there are none. */
+bool endpoint_read_again(struct endpoint *, struct stage *, size_t want, size_t *n);
 void endpoint_echo(struct endpoint *);
 
 bool endpoint_is_tls(const struct endpoint *);

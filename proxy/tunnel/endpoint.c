@@ -41,8 +41,8 @@ stage_free(struct stage *s)
 /* Plain */
 
 /* What was given back comes first. */
-static bool
-read_again(struct endpoint *ep, struct stage *st, size_t want, size_t *n)
+bool
+endpoint_read_again(struct endpoint *ep, struct stage *st, size_t want, size_t *n)
 {
 	if (ep->unread.len == 0)
 		return false;
@@ -55,7 +55,7 @@ read_again(struct endpoint *ep, struct stage *st, size_t want, size_t *n)
 static enum iores
 plain_read(struct endpoint *ep, struct stage *st, size_t want, size_t *n)
 {
-	if (read_again(ep, st, want, n))
+	if (endpoint_read_again(ep, st, want, n))
 		return IO_OK;
 	return wire_read(&ep->wire, st->plain, want, n);
 }
@@ -173,7 +173,7 @@ tls_read(struct endpoint *ep, struct stage *st, size_t want, size_t *n)
 	enum iores r, sent;
 
 	*n = 0;
-	if (read_again(ep, st, want, n))
+	if (endpoint_read_again(ep, st, want, n))
 		return IO_OK;
 	if (ep->held != IO_OK)
 		return ep->held;

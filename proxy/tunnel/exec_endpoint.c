@@ -10,8 +10,11 @@
 static enum iores
 program_read(struct endpoint *ep, struct stage *st, size_t want, size_t *n)
 {
-	enum iores r = wire_read(&ep->wire, st->plain, want, n);
+	enum iores r;
 
+	if (endpoint_read_again(ep, st, want, n))
+		return IO_OK;
+	r = wire_read(&ep->wire, st->plain, want, n);
 	return r == IO_RESET ? IO_EOF : r;
 }
 

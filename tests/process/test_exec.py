@@ -9,6 +9,7 @@ import resource
 import shutil
 import signal
 import socket
+import threading
 
 import certs
 import harness
@@ -288,6 +289,26 @@ class Server(Exec):
         helper = self.helper(sluss)
         sluss.process.kill()
         self.gone(helper)
+
+
+    def test_talk_in_clear(self):
+        """A program behind a protocol: its greeting comes before TLS, and what it says
+        right behind that is not lost."""
+        path = self.script("printf '220 prog ESMTP\\r\\n250 too early\\r\\n'\n"
+                           "while read line; do printf '<%s>\\r\\n' \"$line\"; done")
+        sluss = self.serve(path, "protocol = smtp")
+        c = self.own(harness.connect(sluss.port))
+        f = c.makefile("rb", 0)
+        self.assertRegex(f.readline(), rb"^220 prog ESMTP")
+        c.sendall(b"EHLO test\r\n")
+        while not f.readline().startswith(b"250 "):
+            pass
+        c.sendall(b"STARTTLS\r\n")
+        self.assertRegex(f.readline(), rb"^220 ")
+        wire = harness.TlsWire(c, self.context(), server_hostname="localhost").handshake()
+        wire.write(b"NOOP\r\n")
+        wire.close_notify()
+        self.assertEqual(wire.outcome(), (b"250 too early\r\n<NOOP\r>\r\n", "close_notify"))
 
 
 class Inside(Exec):
@@ -594,6 +615,40 @@ class Client(Exec):
         for line in ("MORE=1", "REMOTE_HOST=127.0.0.1", "REMOTE_PORT=%d" % port,
                      "SSL_CLIENT_DN=CN=server", "SSL_CLIENT_I_DN=CN=server"):
             self.assertIn(line, env)
+
+    def test_through_proxy(self):
+        """Where there is a talk in clear the program begins first, and takes part."""
+        port, _ = self.peer()
+        asked = []
+
+        def proxy(c):
+            asked.append(b"")
+            while not asked[-1].endswith(b"\r\n\r\n"):
+                asked[-1] += c.recv(1)
+            c.sendall(b"HTTP/1.0 200 yes\r\n\r\n")
+            with socket.create_connection(("127.0.0.1", port)) as up:
+                back = threading.Thread(target=self.copy, args=(up, c))
+                back.start()
+                self.copy(c, up)
+                back.join(harness.PATIENCE)
+        path = self.script("echo question; read answer; echo \"$answer\" > %s"
+                           % self.path("answer"))
+        sluss = self.begin(path, self.backend(proxy).port, "protocol = connect",
+                           "protocolHost = db.test:1234")
+        sluss.wait_log(r"exited with status 0")
+        self.assertEqual(self.read(self.path("answer")), "question\n")
+        self.assertTrue(asked[0].startswith(b"CONNECT db.test:1234 HTTP/1."), asked)
+        log = sluss.log
+        self.assertLess(log.index("started"), log.index("TLS connected"))
+
+    @staticmethod
+    def copy(source, target):
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
 
     def test_terminal(self):
         """On a terminal: the peer's end is the program's."""
