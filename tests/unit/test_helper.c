@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "net/helper.h"
+#include "net/helper_priv.h"
 #include "net/sock.h"
 
 #define PATIENCE_MS 30000
@@ -704,6 +704,70 @@ START_TEST(renewal)
 }
 END_TEST
 
+/* Requests that no version of ours makes: nothing is done, and the helper lives. */
+START_TEST(malformed_requests)
+{
+	static const struct {
+		struct helper_head head;
+		const char *text;
+		size_t n, nfds;
+	} bad[] = {
+		{ { .kind = ASK_OPEN }, "", 0, 0 },
+		{ { .kind = ASK_OPEN }, "no end", 6, 0 },
+		{ { .kind = ASK_OPEN }, "two\0ends", 9, 0 },
+		{ { .kind = ASK_NAMES }, "", 0, 0 },
+		{ { .kind = ASK_LISTEN }, "short", 5, 0 },
+		{ { .kind = ASK_LSTAT }, "no end", 6, 0 },
+		{ { .kind = ASK_UNLINK }, "", 0, 0 },
+		{ { .kind = 4711 }, "what", 5, 0 },
+		{ { .kind = ASK_SPAWN, .nargs = 1 }, "a\0b", 4, 0 },
+		{ { .kind = ASK_SPAWN, .nargs = 1 }, "a\0b", 4, 1 },
+		{ { .kind = ASK_SPAWN, .nargs = 1, .value = SPAWN_PTY }, "a\0b", 4, 2 },
+		{ { .kind = ASK_SPAWN, .nargs = 2 }, "a\0b", 4, 2 },
+		{ { .kind = ASK_SPAWN, .nargs = UINT32_MAX, .nenv = UINT32_MAX }, "a\0b", 4, 2 },
+		{ { .kind = ASK_SPAWN, .nenv = 1 }, "a\0b", 3, 2 },
+		{ { .kind = ASK_SPAWN }, "", 0, 2 },
+	};
+	struct rlimit nofile;
+	int pair[2], own[2], fds[2], status;
+	struct helper_head head;
+	char text[2048];
+	size_t n, nfds;
+	pid_t pid;
+
+	getrlimit(RLIMIT_NOFILE, &nofile);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	if ((pid = fork()) == 0)
+		helper_main(pair[1], &policy, &nofile);
+	close(pair[1]);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, own), 0);
+		fds[0] = own[1];
+		fds[1] = STDERR_FILENO;
+		ck_assert_int_eq(helper_send(pair[0], &bad[i].head, bad[i].text, bad[i].n,
+		    fds, bad[i].nfds, 0), 0);
+		close(own[1]);
+		if (bad[i].head.kind != ASK_SPAWN) {
+			ck_assert_int_eq(helper_receive(pair[0], &head, text, sizeof(text), &n,
+			    fds, &nfds, 0), 1);
+			ck_assert_uint_eq(nfds, 0);
+			ck_assert_int_ne(head.value, 0);
+		} else if (bad[i].nfds > 0) {
+			ck_assert_int_eq(next(own[0]), HELPER_FAILED);
+		}
+		close(own[0]);
+	}
+	ck_assert_int_eq(send(pair[0], "x", 1, 0), 1);
+	head = (struct helper_head){ .kind = ASK_RENEW };
+	ck_assert_int_eq(helper_send(pair[0], &head, NULL, 0, NULL, 0, 0), 0);
+	ck_assert_int_eq(helper_receive(pair[0], &head, text, sizeof(text), &n, fds, &nfds, 0), 1);
+	ck_assert_int_eq(head.value, 0);
+	close(pair[0]);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -735,6 +799,7 @@ main(void)
 	tcase_add_test(tc, listens_where_it_may);
 	tcase_add_test(tc, touches_sockets_only);
 	tcase_add_test(tc, renewal);
+	tcase_add_test(tc, malformed_requests);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
