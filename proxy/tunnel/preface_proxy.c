@@ -1,5 +1,6 @@
 /* PROXY headers towards the target (haproxy's proxy-protocol, versions 1 and 2). */
 #include <arpa/inet.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,6 +110,16 @@ add_text(struct header *h, enum tlv type, const char *text)
 		add_tlv(h, type, text, strlen(text));
 }
 
+/* A unix address is only as long as it says: nothing is known of the bytes behind that. */
+static void
+path_of(const struct addr *a, uint8_t path[108])
+{
+	const size_t head = offsetof(struct sockaddr_un, sun_path);
+
+	if (family_of(a) == AF_UNIX && a->len > head && a->len <= sizeof(a->u.un))
+		memcpy(path, a->u.un.sun_path, a->len - head);
+}
+
 /* The family, and its addresses. */
 static void
 add_addresses(struct header *h, const struct preface_facts *f, uint8_t *family)
@@ -122,9 +133,8 @@ add_addresses(struct header *h, const struct preface_facts *f, uint8_t *family)
 	if (family_of(f->from) == AF_UNIX) {
 		*family = 0x31;
 		_Static_assert(sizeof(f->from->u.un.sun_path) <= sizeof(paths[0]), "paths");
-		memcpy(paths[0], f->from->u.un.sun_path, sizeof(f->from->u.un.sun_path));
-		if (family_of(f->to) == AF_UNIX)
-			memcpy(paths[1], f->to->u.un.sun_path, sizeof(f->to->u.un.sun_path));
+		path_of(f->from, paths[0]);
+		path_of(f->to, paths[1]);
 		add(h, paths, sizeof(paths));
 	} else if (is_ip(f->from) && is_ip(f->to)) {
 		*family = v4 ? 0x11 : 0x21;

@@ -650,14 +650,24 @@ START_TEST(test_proxy_v2)
 	const struct addr a = ip("1.2.3.4", 0x1000), b = ip("5.6.7.8", 443),
 	    c = ip("2001:db8::1", 1), u = path("/x");
 	struct preface_facts f = { .from = &a, .to = &b };
+	struct addr unnamed, short_path = path("/yyyy");
 	char unix_header[16 + 216] = V2 "\x21\x31\0\xd8" "/x";
 
+	short_path.len = sizeof(sa_family_t) + 2;
 	check_header("protocol=proxy2", &f,
 	    (struct bytes)BYTES(V2 "\x21\x11\0\x0c" V4_PAIR));
 	f.to = &c;
 	check_header("protocol=proxy2", &f,
 	    (struct bytes)BYTES(V2 "\x21\x21\0\x24" V6_MAPPED V6_A "\x10\0\0\1"));
 	f = (struct preface_facts){ .from = &u };
+	check_header("protocol=proxy2", &f, (struct bytes){ unix_header, sizeof(unix_header) });
+	/* What stands behind an address's length is nobody's business. */
+	memset(&unnamed, 'x', sizeof(unnamed));
+	unnamed.u.un.sun_family = AF_UNIX;
+	unnamed.len = sizeof(sa_family_t);
+	f = (struct preface_facts){ .from = &unnamed, .to = &short_path };
+	memset(unix_header + 16, 0, 216);
+	memcpy(unix_header + 16 + 108, "/y", 2);
 	check_header("protocol=proxy2", &f, (struct bytes){ unix_header, sizeof(unix_header) });
 	f = (struct preface_facts){ .from = NULL };
 	check_header("protocol=proxy2", &f, (struct bytes)BYTES(V2 "\x21\0\0\0"));
