@@ -125,7 +125,8 @@ check_root(const char *root)
 static int
 check_service(struct config *c, const struct conf_service *s)
 {
-	return check_accept(c, s) | check_exec(c, s) | check_owner(c, s) | check_files(c, s);
+	return check_accept(c, s) | check_exec(c, s) | check_owner(c, s) |
+	    check_files(c, s);
 }
 
 /* Everything that is wrong is said, not only the first. */
@@ -154,7 +155,8 @@ cmd_check(int argc, char **argv)
 	int rc = -1;
 
 	if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
-		fputs("Usage: sluss check [CONFIG]\n\n"
+		fputs(
+		    "Usage: sluss check [CONFIG]\n\n"
 		    "Does all that a start would but for listening, and prints the effective\n"
 		    "configuration with the dates of the certificates.\n",
 		    argc == 2 && strcasecmp(argv[1], "--help") == 0 ? stdout : stderr);

@@ -46,13 +46,16 @@ row(const char *name)
 	return options_find(name, true);
 }
 
-/* "name = value", of a list the first value. */
+/* "name = value", of a list the last value, which stands where the mark says. */
 static const char *
 quote(const struct judge *j, const struct option *o, char *text, size_t size)
 {
 	char value[256];
+	size_t n = 0;
 
-	if (options_value(o, j->config, j->service, 0, value, sizeof(value)) == NULL)
+	while (options_value(o, j->config, j->service, n, value, sizeof(value)) != NULL)
+		n++;
+	if (n == 0)
 		value[0] = '\0';
 	snprintf(text, size, "%s = %s", o->name, value);
 	return text;
@@ -107,17 +110,21 @@ static void
 check_endpoints(struct judge *j)
 {
 	const struct conf_service *s = j->service;
-	const int targets = judge_says(j, "connect") + judge_says(j, "exec") + finds_target(s);
+	const int targets =
+	    judge_says(j, "connect") + judge_says(j, "exec") + finds_target(s);
 
 	if (j->config->inetd) {
 		if (judge_says(j, "accept"))
-			judge_option(j, LOG_ERR, "accept", "accept needs a [section] in front "
+			judge_option(j, LOG_ERR, "accept",
+			    "accept needs a [section] in front "
 			    "of it: without one the connection is on the descriptors 0 and 1");
 		else if (targets != 1)
-			judge_section(j, LOG_ERR, "Inetd mode must define one endpoint: give "
+			judge_section(j, LOG_ERR,
+			    "Inetd mode must define one endpoint: give "
 			    "connect or exec, or begin a [section]");
 	} else if (judge_says(j, "accept") + targets != 2)
-		judge_section(j, LOG_ERR, "Each service must define two endpoints: give accept "
+		judge_section(j, LOG_ERR,
+		    "Each service must define two endpoints: give accept "
 		    "and one of connect and exec, or exec and connect");
 }
 
@@ -127,21 +134,26 @@ check_addresses(struct judge *j)
 	const struct conf_service *s = j->service;
 
 	if (count(&s->accept, ADDR_ECHO) > 0)
-		judge_option(j, LOG_ERR, "accept", "echo: is a target: for connect of a server");
+		judge_option(
+		    j, LOG_ERR, "accept", "echo: is a target: for connect of a server");
 	if (count(&s->accept, ADDR_STDIO) > 0)
-		judge_option(j, LOG_ERR, "accept", "to serve the descriptors 0 and 1 leave out "
+		judge_option(j, LOG_ERR, "accept",
+		    "to serve the descriptors 0 and 1 leave out "
 		    "accept and all [sections]");
 	if (count(&s->connect, ADDR_STDIO) > 0)
-		judge_option(j, LOG_ERR, "connect", "- is for the command line: sluss server "
+		judge_option(j, LOG_ERR, "connect",
+		    "- is for the command line: sluss server "
 		    "--connect -");
 	if (s->client && count(&s->connect, ADDR_ECHO) > 0)
-		judge_option(j, LOG_ERR, "connect", "echo: is for a server, not with "
+		judge_option(j, LOG_ERR, "connect",
+		    "echo: is for a server, not with "
 		    "client = yes");
 	for (size_t i = 0; i < s->connect.n; i++) {
 		const struct addr_spec *a = &s->connect.items[i];
 
 		if (a->kind == ADDR_TCP && a->port[strspn(a->port, "0")] == '\0')
-			judge_option(j, LOG_ERR, "connect", "nothing listens on port 0");
+			judge_option(j, LOG_ERR, "connect",
+			    "%.128s: nothing listens on port 0", a->text);
 	}
 }
 
@@ -152,10 +164,12 @@ check_exec(struct judge *j)
 
 	if (s->exec != NULL && s->connect.n > 0 && s->accept.n == 0 && !s->client &&
 	    !j->config->inetd)
-		judge_option(j, LOG_ERR, "exec", "with connect it is for client = yes: a server "
+		judge_option(j, LOG_ERR, "exec",
+		    "with connect it is for client = yes: a server "
 		    "needs accept, with connect or exec");
 	if (s->exec != NULL && s->pty && s->client && s->connect.n == 0)
-		judge_option(j, LOG_ERR, "pty", "with client = yes TLS is spoken to the program, "
+		judge_option(j, LOG_ERR, "pty",
+		    "with client = yes TLS is spoken to the program, "
 		    "which cannot be on a terminal");
 	if (s->exec != NULL)
 		return;
@@ -175,7 +189,8 @@ check_protocol(struct judge *j)
 	if ((option = protocol_check(s, &why)) != NULL)
 		judge_option(j, LOG_ERR, option, "%s", why.text);
 	for (size_t i = 0; (option = protocol_idle(s, i)) != NULL; i++)
-		judge_option(j, LOG_WARNING, option, "ignored: protocol = %s makes no use of it",
+		judge_option(j, LOG_WARNING, option,
+		    "ignored: protocol = %s makes no use of it",
 		    protocol_name(s->protocol));
 }
 
@@ -186,10 +201,12 @@ check_versions(struct judge *j)
 	enum conf_version min, max;
 
 	if (s->version_min > s->version_max)
-		judge_option(j, LOG_ERR, "sslVersionMin", "sslVersionMin TLSv1.3 is above "
+		judge_option(j, LOG_ERR, "sslVersionMin",
+		    "sslVersionMin TLSv1.3 is above "
 		    "sslVersionMax TLSv1.2: raise the one or lower the other");
 	else if (sslopt_versions(s, &min, &max) == -1)
-		judge_option(j, LOG_ERR, "options", "with sslVersion it leaves no TLS version: "
+		judge_option(j, LOG_ERR, "options",
+		    "with sslVersion it leaves no TLS version: "
 		    "leave NO_TLSv1_2 or NO_TLSv1_3 out");
 }
 
@@ -202,18 +219,21 @@ check_paths(struct judge *j)
 	if (c->foreground != FOREGROUND_NO || c->inetd)
 		return;
 	if (c->pid != NULL && c->pid[0] != '/')
-		judge_option(j, LOG_ERR, "pid", "with foreground = no the path must begin "
+		judge_option(j, LOG_ERR, "pid",
+		    "with foreground = no the path must begin "
 		    "with /");
 	if (c->output != NULL && c->output[0] != '/')
-		judge_option(j, LOG_ERR, "output", "with foreground = no the path must begin "
+		judge_option(j, LOG_ERR, "output",
+		    "with foreground = no the path must begin "
 		    "with /");
 }
 
 int
 config_check_file(const struct config *config, const struct conf_report *report)
 {
-	static void (*const checks[])(struct judge *) = { check_endpoints, check_addresses,
-		check_exec, check_protocol, check_versions, check_identity };
+	static void (*const checks[])(struct judge *) = { check_endpoints,
+		check_addresses, check_exec, check_protocol, check_versions,
+		check_identity };
 	struct judge j = { .config = config, .report = report };
 
 	assert(config->nservices > 0);

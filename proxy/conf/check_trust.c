@@ -37,12 +37,15 @@ check_cert(struct judge *j)
 	if (s->cert != NULL || judge_says(j, "cert"))
 		return;
 	if (!s->client)
-		judge_section(j, LOG_ERR, "TLS server needs a certificate: make one with "
+		judge_section(j, LOG_ERR,
+		    "TLS server needs a certificate: make one with "
 		    "\"sluss keygen server --dns HOST\" and add cert = server.pem");
 	else if (s->key != NULL)
-		judge_option(j, LOG_ERR, "key", "there is no cert: add it, or leave key out");
+		judge_option(
+		    j, LOG_ERR, "key", "there is no cert: add it, or leave key out");
 	else if (s->profile == PROFILE_STRICT && !s->insecure)
-		judge_section(j, LOG_ERR, "cert is missing, which profile = strict asks for: "
+		judge_section(j, LOG_ERR,
+		    "cert is missing, which profile = strict asks for: "
 		    "make it with \"sluss keygen client\" and add cert = client.pem");
 }
 
@@ -58,7 +61,8 @@ check_insecure(struct judge *j)
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (said[i])
-			judge_option(j, LOG_ERR, others[i], "insecure = yes contradicts it: leave "
+			judge_option(j, LOG_ERR, others[i],
+			    "insecure = yes contradicts it: leave "
 			    "one of them out");
 }
 
@@ -69,13 +73,15 @@ check_peer(struct judge *j)
 	const char *asks = needs_cas(s);
 
 	if (asks != NULL && !judge_says(j, "CAfile") && !judge_says(j, "CApath"))
-		judge_option(j, LOG_ERR, asks, "CAfile and CApath are both missing: give the "
+		judge_option(j, LOG_ERR, asks,
+		    "CAfile and CApath are both missing: give the "
 		    "file or the folder of the certificates to trust");
 	if (s->profile == PROFILE_STRICT && !judge_verifies(s) && asks == NULL)
-		judge_section(j, LOG_ERR, "nothing says which %s may pass, which profile = strict "
+		judge_section(j, LOG_ERR,
+		    "nothing says which %s may pass, which profile = strict "
 		    "asks for: add peer = %s.crt (its certificate) or CAfile = ca.crt (the CA "
-		    "that issued it)", s->client ? "server" : "client",
-		    s->client ? "server" : "client");
+		    "that issued it)",
+		    s->client ? "server" : "client", s->client ? "server" : "client");
 }
 
 /* With a CA alone anyone whom it has issued for could be at the other end: the
@@ -85,15 +91,17 @@ check_socket_names(struct judge *j)
 {
 	const struct conf_service *s = j->service;
 
-	if (s->profile != PROFILE_STRICT || !s->client || s->peer.n > 0 || judge_names(s) ||
-	    s->insecure || (s->cafile.n == 0 && s->capath.n == 0))
+	if (s->profile != PROFILE_STRICT || !s->client || s->peer.n > 0 ||
+	    judge_names(s) || s->insecure || (s->cafile.n == 0 && s->capath.n == 0))
 		return;
 	if (s->connect.n == 0)
-		judge_section(j, LOG_ERR, "checkHost is missing: the certificate must name the "
+		judge_section(j, LOG_ERR,
+		    "checkHost is missing: the certificate must name the "
 		    "server, and nothing else here does");
 	for (size_t i = 0; i < s->connect.n; i++)
 		if (s->connect.items[i].kind == ADDR_UNIX) {
-			judge_option(j, LOG_ERR, "connect", "checkHost is missing: the certificate "
+			judge_option(j, LOG_ERR, "connect",
+			    "checkHost is missing: the certificate "
 			    "must name the server, and the path of a socket gives no name");
 			return;
 		}
@@ -103,12 +111,13 @@ static void
 check_names(struct judge *j)
 {
 	const struct conf_service *s = j->service;
-	const char *option = s->checkhost.n > 0 ? "checkHost" :
-	    s->checkip.n > 0			? "checkIP" :
-						  "checkEmail";
+	const char *option = s->checkhost.n > 0 ? "checkHost"
+	    : s->checkip.n > 0                  ? "checkIP"
+						: "checkEmail";
 
 	if (judge_names(s) && !judge_verifies(s))
-		judge_option(j, LOG_ERR, option, "a name proves nothing by itself: add "
+		judge_option(j, LOG_ERR, option,
+		    "a name proves nothing by itself: add "
 		    "verifyChain = yes or verifyPeer = yes, with CAfile");
 	else
 		check_socket_names(j);
@@ -122,13 +131,16 @@ check_redirect(struct judge *j)
 	if (s->redirect.n == 0)
 		return;
 	if (s->client)
-		judge_option(j, LOG_ERR, "redirect", "it is for servers, not with client = yes");
+		judge_option(
+		    j, LOG_ERR, "redirect", "it is for servers, not with client = yes");
 	else if (protocol_greets(s))
-		judge_option(j, LOG_ERR, "redirect", "with protocol = %s the target is connected "
+		judge_option(j, LOG_ERR, "redirect",
+		    "with protocol = %s the target is connected "
 		    "before anybody is verified: leave one of them out",
 		    protocol_name(s->protocol));
 	else if (!judge_verifies(s))
-		judge_option(j, LOG_ERR, "redirect", "nobody is ever redirected: add "
+		judge_option(j, LOG_ERR, "redirect",
+		    "nobody is ever redirected: add "
 		    "verifyChain = yes or verifyPeer = yes, with CAfile");
 }
 
@@ -141,16 +153,20 @@ check_revocation(struct judge *j)
 
 	if (s->crlfile.n == 0 && s->crlpath.n == 0) {
 		if (s->crl_check_chain)
-			judge_option(j, LOG_ERR, "CRLcheckChain", "CRLfile and CRLpath are both "
+			judge_option(j, LOG_ERR, "CRLcheckChain",
+			    "CRLfile and CRLpath are both "
 			    "missing: give the lists of revoked certificates");
 		else if (s->crl_policy != CRL_STRICT)
-			judge_option(j, LOG_WARNING, "crlPolicy", "it changes nothing without "
+			judge_option(j, LOG_WARNING, "crlPolicy",
+			    "it changes nothing without "
 			    "CRLfile or CRLpath");
 	} else if (s->insecure || !judge_verifies(s)) {
-		judge_option(j, LOG_ERR, option, "nobody's certificate is verified: add "
+		judge_option(j, LOG_ERR, option,
+		    "nobody's certificate is verified: add "
 		    "verifyChain = yes, with CAfile");
 	} else if (s->cafile.n == 0 && s->capath.n == 0) {
-		judge_option(j, LOG_ERR, option, "no CA is there that could have signed it: add "
+		judge_option(j, LOG_ERR, option,
+		    "no CA is there that could have signed it: add "
 		    "CAfile; what peer names is revoked by taking it out of its file");
 	}
 }
@@ -162,10 +178,12 @@ check_level(struct judge *j)
 	const unsigned level = j->service->security_level;
 
 	if (level < 2)
-		judge_option(j, LOG_WARNING, "securityLevel", "keys that are too small for level "
+		judge_option(j, LOG_WARNING, "securityLevel",
+		    "keys that are too small for level "
 		    "2 are refused all the same");
 	else if (level > 3)
-		judge_option(j, LOG_WARNING, "securityLevel", "no RSA key will do: above 4096 "
+		judge_option(j, LOG_WARNING, "securityLevel",
+		    "no RSA key will do: above 4096 "
 		    "bits they are not taken");
 }
 
@@ -174,7 +192,8 @@ static void
 check_sni(struct judge *j)
 {
 	if (j->service->sni != NULL && !j->service->client)
-		judge_option(j, LOG_ERR, "sni", "to choose a section by the name that a client "
+		judge_option(j, LOG_ERR, "sni",
+		    "to choose a section by the name that a client "
 		    "asks for is not built yet");
 }
 

@@ -12,11 +12,13 @@ warn_unverified(struct judge *j)
 	if (s->insecure || judge_verifies(s))
 		return;
 	if (s->client)
-		judge_section(j, LOG_WARNING, "Service [%s] needs authentication to prevent MITM "
-		    "attacks: add verifyChain = yes%s and checkHost = NAME", s->name,
-		    cas ? "" : ", CAfile = FILE");
+		judge_section(j, LOG_WARNING,
+		    "Service [%s] needs authentication to prevent MITM "
+		    "attacks: add verifyChain = yes%s and checkHost = NAME",
+		    s->name, cas ? "" : ", CAfile = FILE");
 	else
-		judge_section(j, LOG_WARNING, "every client may pass: add "
+		judge_section(j, LOG_WARNING,
+		    "every client may pass: add "
 		    "verifyChain = yes%s, or insecure = yes if that is meant",
 		    cas ? "" : " and CAfile = FILE");
 }
@@ -30,7 +32,8 @@ warn_unnamed(struct judge *j)
 	    s->peer.n > 0 || s->verify_peer ||
 	    (s->verify != CONF_VERIFY_OFF && s->verify >= 3))
 		return;
-	judge_section(j, LOG_WARNING, "whoever has a certificate of the CA is taken for the "
+	judge_section(j, LOG_WARNING,
+	    "whoever has a certificate of the CA is taken for the "
 	    "server: add checkHost = NAME");
 }
 
@@ -40,10 +43,13 @@ warn_defaults(struct judge *j)
 	const struct conf_service *s = j->service;
 
 	if (!judge_says(j, "TIMEOUTbusy"))
-		judge_section(j, LOG_WARNING, "a handshake may take %u seconds: "
-		    "add TIMEOUTbusy = 10", s->timeout_busy);
+		judge_section(j, LOG_WARNING,
+		    "a handshake may take %u seconds: "
+		    "add TIMEOUTbusy = 10",
+		    s->timeout_busy);
 	if (!judge_says(j, "abort"))
-		judge_section(j, LOG_WARNING, "a tunnel that was cut off ends as if it were "
+		judge_section(j, LOG_WARNING,
+		    "a tunnel that was cut off ends as if it were "
 		    "whole: add abort = strict");
 }
 

@@ -123,7 +123,9 @@ static const struct {
 	{ "[c]\nclient=yes\naccept=1\nconnect=echo:\n",
 	    "x:4: \"connect = echo:\": echo: is for a server, not with client = yes\n" },
 	{ "[c]\nclient=yes\naccept=1\nconnect=h:0\n",
-	    "x:4: \"connect = h:0\": nothing listens on port 0\n" },
+	    "x:4: \"connect = h:0\": h:0: nothing listens on port 0\n" },
+	{ "[c]\nclient=yes\naccept=1\nconnect=h:0\nconnect=i:1\n",
+	    "x:5: \"connect = i:1\": h:0: nothing listens on port 0\n" },
 	/* Without a section. */
 	{ "accept=1\nconnect=2\ncert=s\n",
 	    "x:1: \"accept = 1\": accept needs a [section] in front of it: without one the "
@@ -513,7 +515,7 @@ START_TEST(files)
 	rmdir(folder);
 	ck_assert_ptr_null(c);
 	snprintf(text, sizeof(text), "%s:3: \"bad\": there is no = between an option and its "
-	    "value\n%s:3: \"connect = 0\": nothing listens on port 0\n", part, main_path);
+	    "value\n%s:3: \"connect = 0\": 0: nothing listens on port 0\n", part, main_path);
 	ck_assert_str_eq(errors, text);
 	errors[0] = '\0';
 	ck_assert_ptr_null(config_load(main_path, &report));
