@@ -225,6 +225,13 @@ distance(const char *a, const char *b)
 	return d[na][nb];
 }
 
+/* The least that the distance of two words can be: so far apart are their lengths. */
+static size_t
+apart(size_t a, size_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
 const char *
 value_nearest(const char *text, const char *const *words, size_t n)
 {
@@ -241,7 +248,7 @@ value_nearest(const char *text, const char *const *words, size_t n)
 
 		if (strncasecmp(text, words[i], len) == 0)
 			d = 1; /* a beginning: "--ca" */
-		else if (strlen(words[i]) <= WORD_MAX)
+		else if (strlen(words[i]) <= WORD_MAX && apart(len, strlen(words[i])) < best)
 			d = distance(text, words[i]);
 		if (d < best) {
 			best = d;

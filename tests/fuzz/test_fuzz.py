@@ -17,6 +17,8 @@ SRC = os.path.abspath(os.environ.get("top_srcdir", os.path.join(HERE, "..", ".."
 BUILD = os.path.abspath(os.environ.get("top_builddir", SRC))
 OUT = os.path.join(BUILD, "tests", "fuzz", "build")
 RUNS = int(os.environ.get("FUZZ_RUNS", "5000"))
+# The longest input; what is longer in the corpus is cut.
+LONGEST = {"conf": 1024}
 TARGETS = sorted(os.path.basename(f)[5:-2] for f in glob.glob(os.path.join(HERE, "fuzz_*.c")))
 
 
@@ -37,7 +39,8 @@ class Fuzz(unittest.TestCase):
         self.assertTrue(os.listdir(corpus), "no corpus for " + target)
         with tempfile.TemporaryDirectory(prefix="sluss-fuzz-") as new:
             done = subprocess.run([os.path.join(OUT, "fuzz_" + target), "-seed=1",
-                                   "-runs=%d" % RUNS, "-max_len=4096", "-timeout=20",
+                                   "-runs=%d" % RUNS, "-timeout=20",
+                                   "-max_len=%d" % LONGEST.get(target, 4096),
                                    "-artifact_prefix=" + os.path.join(BUILD, "fuzz-"),
                                    new, corpus],
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
