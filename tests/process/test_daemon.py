@@ -262,6 +262,33 @@ class Privileges(BackgroundCase):
         wait_for(lambda: os.path.exists(self.path("run/pid")), "the pid file")
         self.works(program)
 
+    def test_chroot_syslog(self):
+        """The syslog daemon is found before the new root hides it."""
+        self.no_leak_search()
+        unshare = harness.need("unshare")
+        if run(unshare, "-m", "true", check=False).returncode != 0:
+            harness.skip("no mount namespace to be had")
+        dev = self.path("dev")
+        os.mkdir(dev)
+        for name, minor in ("null", 3), ("urandom", 9):
+            os.mknod(os.path.join(dev, name), 0o666 | stat.S_IFCHR, os.makedev(1, minor))
+        syslog = self.own(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        syslog.bind(os.path.join(dev, "log"))
+        syslog.settimeout(harness.PATIENCE)
+        os.mkdir(self.path("root"))
+        conf = self.conf("chroot = %s\nforeground = yes\nsyslog = yes\noutput = /log" %
+                         self.path("root"))
+        program = self.own(Program([unshare, "-m", "/bin/sh", "-c",
+                                    'mount --bind "$0" /dev && exec "$@"', dev, SLUSS, conf]))
+        while b"bound to" not in syslog.recv(4096):
+            pass
+        process = Orphan(program.pid)
+        self.assertEqual(process.link("root"), self.path("root"))
+        os.kill(program.pid, signal.SIGUSR1)  # opens it anew, without the name
+        while b"Log reopened" not in syslog.recv(4096):
+            pass
+        self.assertEqual(program.stop(), 0)
+
     def test_socket_owner(self):
         """A section's setuid and setgid are those of its unix socket, not of the process."""
         place = self.path("in.sock")

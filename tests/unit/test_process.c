@@ -15,6 +15,7 @@
 #include "server/pidfile.h"
 #include "server/privileges.h"
 #include "server/systemd.h"
+#include "server/upgrade.h"
 
 static struct errmsg e;
 static char dir[64];
@@ -185,6 +186,124 @@ START_TEST(test_heritage_broken)
 	setenv(CHANNEL_VARIABLE, "9999", 1);
 	ck_assert_int_eq(heritage_open(&e), -1);
 	ck_assert_ptr_nonnull(strstr(e.text, "unset it"));
+}
+END_TEST
+
+/* The upgrade, towards a successor that is scripted. */
+
+static int successor = -1;
+
+static int
+start(void *arg, int fd, struct errmsg *why)
+{
+	if (arg != NULL)
+		return errmsg_set(why, "not today");
+	successor = dup(fd);
+	return 0;
+}
+
+static struct upgrade *
+upgrade(void)
+{
+	const struct upgrade_socket one = { .wanted = "127.0.0.1:0", .service = "a", .fd = 0 };
+	char text[CHANNEL_TEXT];
+	struct upgrade *u;
+	int fd;
+
+	upgrade_remember();
+	ck_assert_ptr_null(upgrade_begin(&one, 1, true, start, dir, &e));
+	ck_assert_str_eq(e.text, "not today");
+	ck_assert_ptr_nonnull(u = upgrade_begin(&one, 1, true, start, NULL, &e));
+	ck_assert_int_eq(channel_take(successor, 0, text, &fd), CHANNEL_MESSAGE);
+	ck_assert_str_eq(text, "stderr");
+	close(fd);
+	ck_assert_int_eq(channel_take(successor, 0, text, &fd), CHANNEL_MESSAGE);
+	ck_assert_str_eq(text, "detached");
+	ck_assert_int_eq(channel_take(successor, 0, text, &fd), CHANNEL_MESSAGE);
+	ck_assert_str_eq(text, "socket 127.0.0.1:0\na");
+	close(fd);
+	ck_assert_int_eq(channel_take(successor, 0, text, &fd), CHANNEL_MESSAGE);
+	ck_assert_str_eq(text, "end");
+	return u;
+}
+
+/* What it hears last. */
+static void
+hears(const char *word)
+{
+	char text[CHANNEL_TEXT];
+	int fd;
+
+	ck_assert_int_eq(channel_take(successor, 0, text, &fd), CHANNEL_MESSAGE);
+	ck_assert_str_eq(text, word);
+	ck_assert_int_eq(channel_take(successor, 0, text, &fd), CHANNEL_END);
+	close(successor);
+	upgrade_forget();
+}
+
+START_TEST(test_upgrade_ready)
+{
+	struct upgrade *u = upgrade();
+	pid_t pid = 0;
+
+	ck_assert_int_eq(upgrade_next(u, false, &pid, &e), UPGRADE_WAIT);
+	ck_assert_int_eq(channel_send(successor, -1, "ready 4711 /run/a pid"), 0);
+	ck_assert_int_eq(upgrade_next(u, false, &pid, &e), UPGRADE_READY);
+	ck_assert_int_eq(pid, 4711);
+	ck_assert_str_eq(upgrade_pidfile(u), "/run/a pid");
+	upgrade_go(u);
+	upgrade_free(u);
+	hears("go");
+}
+END_TEST
+
+START_TEST(test_upgrade_failed)
+{
+	struct upgrade *u = upgrade();
+	pid_t pid = 0;
+
+	ck_assert_int_eq(channel_send(successor, -1, "failed no such file"), 0);
+	ck_assert_int_eq(upgrade_next(u, false, &pid, &e), UPGRADE_FAILED);
+	ck_assert_ptr_nonnull(strstr(e.text, "cannot serve: no such file"));
+	upgrade_free(u);
+	hears("stop");
+}
+END_TEST
+
+/* One that hangs is sent away once it was waited for enough. */
+START_TEST(test_upgrade_hangs)
+{
+	struct upgrade *u = upgrade();
+	pid_t pid = 0;
+
+	ck_assert_int_eq(upgrade_next(u, false, &pid, &e), UPGRADE_WAIT);
+	ck_assert_int_eq(upgrade_next(u, true, &pid, &e), UPGRADE_FAILED);
+	ck_assert_ptr_nonnull(strstr(e.text, "does not become ready"));
+	upgrade_free(u);
+	hears("stop");
+}
+END_TEST
+
+/* Of many words the last are kept, as one line. */
+START_TEST(test_upgrade_words)
+{
+	struct upgrade *u = upgrade();
+	char line[200];
+	pid_t pid = 0;
+
+	for (int i = 0; i < 20; i++) {
+		snprintf(line, sizeof(line), "%0150d\n", i);
+		ck_assert_int_eq(write(successor, line, strlen(line)), (ssize_t)strlen(line));
+		ck_assert_int_eq(upgrade_next(u, false, &pid, &e), UPGRADE_WAIT);
+	}
+	close(successor);
+	ck_assert_int_eq(upgrade_next(u, false, &pid, &e), UPGRADE_FAILED);
+	ck_assert_ptr_nonnull(strstr(e.text, "00018;0"));
+	ck_assert_str_eq(e.text + strlen(e.text) - 3, "019");
+	ck_assert_ptr_null(strchr(e.text, '\n'));
+	ck_assert_uint_lt(strlen(e.text), 1200);
+	upgrade_free(u);
+	upgrade_forget();
 }
 END_TEST
 
@@ -367,6 +486,10 @@ main(void)
 	tcase_add_test(tc, test_heritage);
 	tcase_add_test(tc, test_heritage_stop);
 	tcase_add_test(tc, test_heritage_broken);
+	tcase_add_test(tc, test_upgrade_ready);
+	tcase_add_test(tc, test_upgrade_failed);
+	tcase_add_test(tc, test_upgrade_hangs);
+	tcase_add_test(tc, test_upgrade_words);
 	tcase_add_test(tc, test_pidfile);
 	tcase_add_test(tc, test_pidfile_pipe);
 	tcase_add_loop_test(tc, test_privileges, 0, N(privileges));
