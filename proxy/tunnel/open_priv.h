@@ -1,0 +1,21 @@
+#ifndef TUNNEL_OPEN_PRIV_H_
+#define TUNNEL_OPEN_PRIV_H_
+
+#include "net/addr.h"
+#include "tunnel/tunnel.h"
+
+/* The steps that open a tunnel and are longer than a few lines: what each does, and what
+ * it does when its time is over. */
+
+/* Connecting to the target. */
+enum verdict connect_run(struct tunnel *);
+enum verdict connect_late(struct tunnel *);
+
+/* The connect line being tried; NULL where the target comes from elsewhere. */
+const struct addr_spec *connect_target(const struct tunnel *);
+
+/* The TLS handshake; who fails it gets tunnel_farewell. */
+enum verdict handshake_run(struct tunnel *);
+enum verdict handshake_late(struct tunnel *);
+
+#endif
