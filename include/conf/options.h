@@ -94,6 +94,9 @@ const struct option *options_find(const char *, bool in_section);
 /* The name in the table that is nearest to an unknown one, or NULL. */
 const char *options_nearest(const char *);
 
+/* Whether its value is for no eyes but the program's: messages and dumps leave it out. */
+bool options_secret(const struct option *);
+
 /* Whether the option may be given several times, each adding to the list.  Any
  * other option that is given again replaces its value. */
 bool options_repeats(const struct option *);

@@ -14,12 +14,6 @@ is_implied(const struct config *c, const struct option *o)
 	    (!c->inetd && o->scope == OPTION_SERVICE && strcmp(o->name, "service") == 0);
 }
 
-static bool
-is_secret(const struct option *o)
-{
-	return strcmp(o->name, "protocolPassword") == 0;
-}
-
 static void
 dump_option(FILE *out, const struct config *c, const struct conf_service *s,
     const struct option *o)
@@ -28,7 +22,7 @@ dump_option(FILE *out, const struct config *c, const struct conf_service *s,
 	const char *value;
 
 	for (size_t i = 0; (value = options_value(o, c, s, i, text, sizeof(text))) != NULL; i++) {
-		if (is_secret(o))
+		if (options_secret(o))
 			fprintf(out, "# %s is given\n", o->name);
 		else
 			fprintf(out, "%s = %s\n", o->name, value);

@@ -57,6 +57,8 @@ quote(const struct judge *j, const struct option *o, char *text, size_t size)
 		n++;
 	if (n == 0)
 		value[0] = '\0';
+	if (options_secret(o))
+		strcpy(value, "...");
 	snprintf(text, size, "%s = %s", o->name, value);
 	return text;
 }

@@ -1,4 +1,5 @@
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -27,15 +28,36 @@ current(const struct loading *l)
 	return l->in_section ? &c->services[c->nservices - 1] : &c->defaults;
 }
 
+/* The line, but of a secret only that it is one. */
+static const char *
+shown(const char *line, char *text, size_t size)
+{
+	size_t n = strcspn(line, "=");
+	const struct option *o;
+
+	if (line[n] == '\0' || n >= size)
+		return line;
+	memcpy(text, line, n);
+	text[n] = '\0';
+	while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t'))
+		text[--n] = '\0';
+	if ((o = options_find(text, true)) == NULL || !options_secret(o))
+		return line;
+	snprintf(text, size, "%s = ...", o->name);
+	return text;
+}
+
 static void
 say(struct loading *l, int level, const struct file_place *at, const char *why)
 {
 	struct errmsg text;
+	char secret[64];
 
 	if (at->line == 0)
 		errmsg_set(&text, "%s: %s", at->path, why);
 	else
-		errmsg_set(&text, "%s:%u: \"%.256s\": %s", at->path, at->line, at->text, why);
+		errmsg_set(&text, "%s:%u: \"%.256s\": %s", at->path, at->line,
+		    shown(at->text, secret, sizeof(secret)), why);
 	l->report->say(l->report->arg, level, text.text);
 }
 

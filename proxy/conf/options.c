@@ -53,6 +53,19 @@ options_nearest(const char *name)
 }
 
 bool
+options_secret(const struct option *o)
+{
+	static const char *const names[] = {
+		"protocolPassword", "ticketKeySecret", "ticketMacSecret",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(o->name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+bool
 options_repeats(const struct option *o)
 {
 	return field_is_list(o->type) || o->type == OPTION_SSLOPT;

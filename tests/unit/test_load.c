@@ -122,6 +122,12 @@ static const struct {
 	    "x:3: \"connect = -\": - is for the command line: sluss server --connect -\n" },
 	{ "[c]\nclient=yes\naccept=1\nconnect=echo:\n",
 	    "x:4: \"connect = echo:\": echo: is for a server, not with client = yes\n" },
+	/* Secrets are not shown. */
+	{ "[c]\nclient=yes\naccept=1\nconnect=2\nprotocol=smtp\nprotocolPassword=hunter2\n",
+	    "x:6: \"protocolPassword = ...\": protocolUsername is missing: the two belong "
+	    "together\n" },
+	{ "TICKETkeySecret =hunter2\n" SERVER, "x:1: \"ticketKeySecret = ...\": it is not built "
+	    "yet\n" },
 	{ "[c]\nclient=yes\naccept=1\nconnect=h:0\n",
 	    "x:4: \"connect = h:0\": h:0: nothing listens on port 0\n" },
 	{ "[c]\nclient=yes\naccept=1\nconnect=h:0\nconnect=i:1\n",
@@ -288,7 +294,8 @@ START_TEST(not_there)
 			continue;
 		snprintf(text, sizeof(text), "%s=%s\n%s", o->name, some_value(o), section);
 		c = load(text);
-		snprintf(message, sizeof(message), "x:1: \"%s=%s\": %s%s\n", o->name,
+		snprintf(message, sizeof(message), "x:1: \"%s%s%s\": %s%s\n", o->name,
+		    options_secret(o) ? " = " : "=", options_secret(o) ? "..." :
 		    some_value(o), o->status == OPTION_IGNORED ? "ignored: " : "", o->note);
 		ck_assert_str_eq(o->status == OPTION_IGNORED ? warnings : errors, message);
 		ck_assert_int_eq(c != NULL, o->status == OPTION_IGNORED);
