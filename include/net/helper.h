@@ -58,6 +58,12 @@ void helper_stop(struct helper *);
 
 pid_t helper_pid(const struct helper *);
 
+/* A descriptor that hangs up (POLLHUP) when it has died, or -1 when that is known already. */
+int helper_fd(const struct helper *);
+
+/* Whether it has died since the last call; its process is then reaped.  Main only. */
+bool helper_died(struct helper *);
+
 /*
  * Files and addresses.  These wait for the answer: main asks, never a lane.  An answer
  * that does not come is EPIPE; what the policy does not allow is EPERM.

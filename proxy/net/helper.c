@@ -24,6 +24,7 @@
 struct helper {
 	int sock;
 	pid_t pid;
+	bool dead;            /* and reaped */
 	pthread_mutex_t lock; /* one question at a time is waited for */
 };
 
@@ -86,12 +87,11 @@ helper_stop(struct helper *h)
 	if (h == NULL)
 		return;
 	close(h->sock);
-	while (waitpid(h->pid, NULL, WNOHANG) == 0 && tries-- > 0)
+	while (!h->dead && waitpid(h->pid, NULL, WNOHANG) == 0 && tries-- > 0)
 		nanosleep(&ms, NULL);
-	if (tries < 0) {
-		kill(h->pid, SIGKILL);
+	/* One that is stuck may be beyond us; it ends with the process then. */
+	if (tries < 0 && kill(h->pid, SIGKILL) == 0)
 		waitpid(h->pid, NULL, 0);
-	}
 	pthread_mutex_destroy(&h->lock);
 	free(h);
 }
@@ -100,6 +100,23 @@ pid_t
 helper_pid(const struct helper *h)
 {
 	return h->pid;
+}
+
+int
+helper_fd(const struct helper *h)
+{
+	return h == NULL || h->dead ? -1 : h->sock;
+}
+
+bool
+helper_died(struct helper *h)
+{
+	struct pollfd p = { .fd = helper_fd(h) };
+
+	if (p.fd == -1 || poll(&p, 1, 0) != 1 || (p.revents & POLLHUP) == 0)
+		return false;
+	waitpid(h->pid, NULL, 0);
+	return h->dead = true;
 }
 
 /* Asks and waits.  Returns what was received (the caller frees it; head.value is 0), or

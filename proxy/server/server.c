@@ -165,19 +165,23 @@ sooner(int a, int b)
 static void
 wait_event(struct server *s, int ms)
 {
-	struct pollfd fds[4] = {
+	struct pollfd fds[5] = {
 		{ .fd = s->signal_fd, .events = POLLIN },
 		{ .fd = s->pool->wake_fd, .events = POLLIN },
 		{ .fd = changes_fd(&s->changes), .events = POLLIN },
 		{ .fd = succession_fd(&s->succession), .events = POLLIN },
+		{ .fd = helper_fd(s->helper) },
 	};
 	uint64_t now = now_ms();
 
 	ms = sooner(ms, changes_wait(&s->changes, now));
 	ms = sooner(ms, succession_wait(&s->succession, now));
-	poll(fds, 4, sooner(ms, watchdog_turn(&s->watchdog, s->pool, now)));
+	poll(fds, 5, sooner(ms, watchdog_turn(&s->watchdog, s->pool, now)));
 	pool_main_woke(s->pool);
 	take_signals(s);
+	if (helper_died(s->helper))
+		log_line(LOG_ERR, "main", "The helper process has died: no program starts, and what "
+		    "needs privileges fails, until sluss is started again");
 	life_visit();
 	changes_look(&s->changes, now_ms());
 	life_return();

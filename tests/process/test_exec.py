@@ -264,7 +264,10 @@ class Server(Exec):
         wire = self.tls(sluss.port)
         wire.sendall(b"one")
         self.assertEqual(wire.read_exactly(3), b"one")
-        os.kill(self.helper(sluss), signal.SIGKILL)
+        helper = self.helper(sluss)
+        os.kill(helper, signal.SIGKILL)
+        sluss.wait_log(r"LOG3\[main\]: The helper process has died: ")
+        wait_for(lambda: state(helper) == "", "the reaping of the helper")
         wire.sendall(b"two")
         self.assertEqual(wire.read_exactly(3), b"two")
         self.refused(sluss)
@@ -273,6 +276,7 @@ class Server(Exec):
         wire.close_notify()
         self.assertEqual(wire.outcome(), (b"", "close_notify"))
         self.assertEqual(sluss.stop(), 0)
+        self.assertEqual(sluss.log.count("The helper process has died"), 1)
 
     def test_no_helper_without_need(self):
         """A configuration without exec has no helper process."""

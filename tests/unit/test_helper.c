@@ -492,10 +492,16 @@ START_TEST(killed_helper)
 
 	ck_assert_int_eq(next(fd), HELPER_STARTED);
 	pid = news.pid;
+	ck_assert(!helper_died(helper));
 	kill(helper_pid(helper), SIGKILL);
 	ck_assert_int_eq(next(fd), HELPER_GONE);
 	close(fd);
 	kill(-pid, SIGKILL);
+	for (int i = 0; i < PATIENCE_MS && !helper_died(helper); i++)
+		poll(NULL, 0, 1);
+	ck_assert_int_eq(helper_fd(helper), -1);
+	ck_assert(!helper_died(helper));
+	ck_assert_int_eq(kill(helper_pid(helper), 0), -1);
 	/* A request that it did not live to take is lost, and that is told. */
 	while ((fd = helper_spawn(helper, &p, STDERR_FILENO)) != -1) {
 		ck_assert_int_eq(next(fd), HELPER_GONE);
