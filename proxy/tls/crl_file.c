@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,9 @@
 #include "tls/certfile_priv.h"
 #include "tls/crl_file_priv.h"
 #include "tls/pem_priv.h"
+
+/* After a larger file, memory is given back to the kernel. */
+#define LARGE ((size_t)1024 * 1024)
 
 /* Ten million entries in PEM; more than that is a mistake. */
 #define FILE_MOST ((off_t)512 * 1024 * 1024)
@@ -155,5 +159,8 @@ crl_read_file(const struct crl_reader *r, size_t *found, struct errmsg *e)
 		return errmsg_prefix(e, "%s", r->file);
 	rc = read_content(r, &content, found, e);
 	free(content.data);
+	/* It was a multiple of what is kept, and may not come again for a day. */
+	if (content.len > LARGE)
+		malloc_trim(0);
 	return rc;
 }
