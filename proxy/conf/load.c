@@ -151,6 +151,23 @@ assign(struct loading *l, const struct option *o, const char *value, struct errm
 	return rc;
 }
 
+/* The last one holds, as with stunnel; but of two certificates, say, both may have been meant.
+ * What sslVersion says may be said again in part. */
+static void
+warn_repeated(struct loading *l, const struct file_place *at, const struct option *o)
+{
+	const struct conf_mark *before = options_marked(o, l->config, current(l));
+	const struct conf_strings *files = &l->config->files;
+	struct errmsg why;
+
+	if (before->line == 0 || before->here != l->in_section || options_repeats(o) ||
+	    o->status != OPTION_WORKS || o->type == OPTION_VERSION)
+		return;
+	errmsg_set(&why, "%s:%u counts no more: the option holds one value, the last",
+	    before->file < files->n ? files->items[before->file] : at->path, before->line);
+	say(l, LOG_WARNING, at, why.text);
+}
+
 static void
 take_option(void *arg, const struct file_place *at, const char *name, const char *value)
 {
@@ -168,6 +185,7 @@ take_option(void *arg, const struct file_place *at, const char *name, const char
 		    "program, so write it before the first section");
 		return;
 	}
+	warn_repeated(l, at, o);
 	options_mark(o, l->config, current(l), &mark);
 	switch (assign(l, o, value, &why)) {
 	case -1:

@@ -229,6 +229,15 @@ static const struct {
 	{ SERVER "protocolHost=a\n",
 	    "x:7: \"protocolHost = a\": ignored: protocol = none makes no use of it\n" },
 	{ "TIMEOUTbusy=20\n" PLAIN_SERVER "verifyChain=yes\nCAfile=a\nabort=compat\n", "" },
+	/* What is said twice, but not what is said anew in a section, or added to. */
+	{ SERVER "cert=t.pem\n",
+	    "x:7: \"cert=t.pem\": x:5 counts no more: the option holds one value, the last\n" },
+	{ "delay=yes\ndelay=no\n" SERVER,
+	    "x:2: \"delay=no\": x:1 counts no more: the option holds one value, the last\n" },
+	{ "pid=/a\npid=\n" SERVER,
+	    "x:2: \"pid=\": x:1 counts no more: the option holds one value, the last\n" },
+	{ "cert=t.pem\n" SERVER "connect=3\noptions=NO_SSLv2\noptions=NO_SSLv3\n", "" },
+	{ SERVER "sslVersion=all\nsslVersionMin=TLSv1.3\n", "" },
 	/* One warning for each default that is weaker than ours. */
 	{ PLAIN_SERVER,
 	    "x:1: \"[s]\": every client may pass: add verifyChain = yes and CAfile = FILE, or "
