@@ -6,8 +6,8 @@
 #include "base/errmsg.h"
 
 /*
- * Going into the background.  The process forks before it does anything else: the child does all,
- * and the parent waits for it, so that whoever started us sees the child's
+ * Going into the background.  The process forks before it does anything else: the child
+ * does all, and the parent waits for it, so that whoever started us sees the child's
  * errors and gets an exit status that is true.
  */
 struct daemon {
@@ -21,9 +21,9 @@ struct daemon {
 
 /*
  * Forks; returns in the child only, as the leader of a session of its own.  The parent
- * exits: 0 when the child calls daemon_ready(), or with the status of a child that ended before.
- * With follow the process has been started in the background already: no fork.  Before
- * any thread exists.  Returns 0, or -1 with the message filled.
+ * exits: 0 when the child calls daemon_ready(), or with the status of a child that
+ * ended before. With follow the process has been started in the background already: no
+ * fork.  Before any thread exists.  Returns 0, or -1 with the message filled.
  */
 int daemon_start(struct daemon *, bool follow, struct errmsg *);
 

@@ -32,9 +32,9 @@ void privileges_free(struct privileges *);
 bool privileges_change(const struct privileges *);
 
 /*
- * Goes to the new root, then becomes group and user, for good; of the capabilities only the one
- * that `transparent` needs is kept.  While there is one thread.  Returns
- * 0, or -1 with the message filled: then the process is half way and must end.
+ * Goes to the new root, then becomes group and user, for good; of the capabilities only
+ * the one that `transparent` needs is kept.  While there is one thread.  Returns 0, or
+ * -1 with the message filled: then the process is half way and must end.
  */
 int privileges_drop(const struct privileges *, struct errmsg *);
 

@@ -7,8 +7,8 @@
 #include "base/errmsg.h"
 
 /*
- * What a service manager and its service tell each other, without its library: sockets that it
- * opened for us, and notices.  Without a manager every function does nothing.
+ * What a service manager and its service tell each other, without its library: sockets
+ * that it opened for us, and notices.  Without a manager every function does nothing.
  */
 
 /*
@@ -19,8 +19,8 @@
 int systemd_open(struct errmsg *);
 void systemd_close(void);
 
-/* Whether a manager that waits for our notice started this very process: then going into the
- * background would look like the end. */
+/* Whether a manager that waits for our notice started this very process: then going
+ * into the background would look like the end. */
 bool systemd_waits(void);
 
 /* The next of the sockets that were passed, or -1.  The caller's from here on. */
@@ -43,8 +43,8 @@ void systemd_hand_over(long pid);
 unsigned systemd_watchdog_ms(void);
 void systemd_alive(void);
 
-/* For a process that takes our place: the variables as we got them, as "NAME=VALUE" strings, which
- * live until systemd_close(); NULL behind the last. */
+/* For a process that takes our place: the variables as we got them, as "NAME=VALUE"
+ * strings, which live until systemd_close(); NULL behind the last. */
 const char *const *systemd_environment(void);
 
 #endif

@@ -6,8 +6,9 @@
 #include "tunnel/pool.h"
 
 /*
- * Whether every thread's loop still turns: each is sent a message, and what it does with it is to
- * note that it came.  Main is woken by each answer.  Main only, while the lanes run.
+ * Whether every thread's loop still turns: each is sent a message, and what it does
+ * with it is to note that it came.  Main is woken by each answer.  Main only, while the
+ * lanes run.
  */
 
 /* Asks every lane that has answered. */

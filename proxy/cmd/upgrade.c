@@ -28,8 +28,8 @@ read_pid(const char *path, pid_t *pid, struct errmsg *e)
 	return 0;
 }
 
-/* A process that did not set itself up for the signal would die of it: a leftover pid file
- * may name anybody. */
+/* A process that did not set itself up for the signal would die of it: a leftover pid
+ * file may name anybody. */
 static int
 check_listens(pid_t pid, struct errmsg *e)
 {

@@ -36,8 +36,8 @@ has_stdio(const struct config *c)
 	return false;
 }
 
-/* A manager that waits for the notice of this process would take a fork for its end; a tunnel on
- * our stdio belongs to whoever started us. */
+/* A manager that waits for the notice of this process would take a fork for its end; a
+ * tunnel on our stdio belongs to whoever started us. */
 static bool
 is_background(const struct config *c)
 {
@@ -120,8 +120,8 @@ life_settled(void)
 int
 life_ready(const struct config *c, struct errmsg *e)
 {
-	/* From here on the process before us has given its place away: what fails is said, but
-	 * is no reason to end. */
+	/* From here on the process before us has given its place away: what fails is
+	 * said, but is no reason to end. */
 	bool heir = heritage_is();
 
 	if (heritage_ready(c->pid, e) == -1)

@@ -56,7 +56,8 @@ remember_file(struct place *p)
 	}
 }
 
-/* Whether the socket, which somebody else opened, is one to accept on; finds its address. */
+/* Whether the socket, which somebody else opened, is one to accept on; finds its
+ * address. */
 static int
 check_adopted(struct place *p, struct errmsg *e)
 {

@@ -58,7 +58,8 @@ void services_close(struct services *);
 bool services_accept_stdio(const struct services *);
 bool services_connect_stdio(const struct services *);
 
-/* Has every accept lane move to what was prepared, or to nowhere, and waits until they have. */
+/* Has every accept lane move to what was prepared, or to nowhere, and waits until they
+ * have. */
 void server_move_acceptors(struct pool *);
 
 /*
@@ -69,15 +70,16 @@ void server_move_acceptors(struct pool *);
  */
 void server_reload(struct server *);
 
-/* Starts another process to take our place, or says why not.  Times are the monotonic clock's. */
+/* Starts another process to take our place, or says why not.  Times are the monotonic
+ * clock's. */
 void succession_ask(struct server *, const char *why_not, uint64_t now);
 
 /* What to wait for: a descriptor, and so many milliseconds; -1 each: nothing. */
 int succession_fd(const struct succession *);
 int succession_wait(const struct succession *, uint64_t now);
 
-/* Looks how it does; true: it serves, and succession_finish() is to be called once we have
- * stopped to accept. */
+/* Looks how it does; true: it serves, and succession_finish() is to be called once we
+ * have stopped to accept. */
 bool succession_look(struct succession *, uint64_t now);
 
 /* The place is the other's; one that is not ready yet is sent away. */

@@ -139,8 +139,8 @@ start_anew(int fd)
 {
 	sigset_t none;
 
-	/* First the folder: its descriptor may be the one that the channel gets.  The helper process
-	 * has it no more, but is still there. */
+	/* First the folder: its descriptor may be the one that the channel gets.  The
+	 * helper process has it no more, but is still there. */
 	if (fchdir(origin.folder) == -1 && errno != EBADF && errno != ENOTDIR)
 		return;
 	if (dup2(fd, CHANNEL_FD) == -1 || fcntl(CHANNEL_FD, F_SETFD, 0) == -1 ||
@@ -171,7 +171,8 @@ upgrade_become(int fd)
 	_exit(writev(fd, parts, 2) == -1 ? 126 : 127);
 }
 
-/* A grandchild: it outlives us, and whoever is to reap it shall know it from the start. */
+/* A grandchild: it outlives us, and whoever is to reap it shall know it from the
+ * start. */
 static int
 start_orphan(int fd, struct errmsg *e)
 {

@@ -130,6 +130,35 @@ class Upgrade(UpgradeCase):
         self.assertNotEqual(first.pid, new.pid)
         self.assertEqual(new.stop(), 0)
 
+    def test_storm(self):
+        """Reloads and the other requests rain on the old process all the while."""
+        old = self.start()
+        port = self.port()
+        load = self.own(Load(self, port, 2))
+        for _ in range(3):
+            over = threading.Event()
+
+            def rain(pid=old.pid, over=over):
+                while not over.wait(0.002):
+                    for sig in signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2:
+                        try:
+                            os.kill(pid, sig)
+                        except ProcessLookupError:
+                            return
+
+            thread = threading.Thread(target=rain, daemon=True)
+            thread.start()
+            load.more(5)
+            new = self.upgrade(old)
+            load.more(5)
+            over.set()
+            thread.join(PATIENCE)
+            self.assertEqual(self.ended(old), 0)
+            old = new
+        load.close()
+        self.assertEqual(load.failures, [])
+        self.assertEqual(new.stop(), 0)
+
     def test_new_configuration(self):
         """What the file says now holds: another section, and one that is gone."""
         old = self.start()
