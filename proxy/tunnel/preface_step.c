@@ -56,6 +56,8 @@ say(struct tunnel *t, enum preface_side side)
 	/* A reset would destroy what it has not read yet. */
 	ep->orderly = true;
 	r = ep->ops->write(ep, &t->lane->stage, buf_head(out), out->len);
+	/* There may have been a password in it. */
+	explicit_bzero(out->data, out->cap);
 	buf_free(out);
 	return r;
 }
@@ -91,6 +93,22 @@ flush_all(struct tunnel *t)
 	return STEP_NEXT;
 }
 
+/* While we wait for the connected side, nobody waits for a client that has left: one that was
+ * reset, or that ended before it could begin TLS. */
+static enum iores
+client_left(const struct tunnel *t)
+{
+	const struct wire *w = &t->down.wire;
+	enum sock_state state;
+
+	if (endpoint_is_tls(&t->down) || t->stdio || !w->rsock || !w->to_the_end)
+		return IO_WANT;
+	state = sock_peek(w->rfd);
+	if (state == SOCK_ERROR)
+		return IO_RESET;
+	return state == SOCK_END && !t->service->conf->client ? IO_EOF : IO_WANT;
+}
+
 /* Reads more of the side that is wanted. */
 static enum verdict
 hear(struct tunnel *t, enum preface_side side)
@@ -103,6 +121,8 @@ hear(struct tunnel *t, enum preface_side side)
 	do
 		r = ep->ops->read(ep, &t->lane->stage, BATCH_MIN, &n);
 	while (r == IO_OK && n == 0);
+	if (r == IO_WANT && side == PREFACE_UP && (r = client_left(t)) != IO_WANT)
+		side = PREFACE_DOWN;
 	if (r == IO_WANT)
 		return STEP_WAIT;
 	if (r != IO_OK)

@@ -277,6 +277,31 @@ class Smtp(Prefaces):
         self.assertEqual(outcome(c), (b"421 later\r\n", "eof"))
         server.ends('answers the connection with "421 later"')
 
+    def test_server_client_leaves(self):
+        """A client that leaves before the target has greeted is not waited for."""
+        silence = threading.Event()
+        self.addCleanup(silence.set)
+        server = self.server(self.backend(lambda c: silence.wait(harness.PATIENCE)).target,
+                             "--protocol", "smtp", "--timeoutbusy", "600", "--debug", "debug")
+        base = self.baseline(server)
+        self.own(connect(server.port)).close()
+        server.wait_log(r"LOG7\[\d+\]: .*peer left before the TLS handshake")
+        self.back_to(server, base)
+
+    def test_client_program_leaves(self):
+        """So with a local program that is reset while the server says nothing."""
+        silence = threading.Event()
+        self.addCleanup(silence.set)
+        remote = self.backend(lambda c: silence.wait(harness.PATIENCE))
+        client = self.client(remote.target, "--protocol", "smtp", "--timeoutbusy", "600",
+                             "--debug", "debug")
+        base = self.baseline(client)
+        c = connect(client.port)
+        wait_for(lambda: remote.count == 1, "the server's side")
+        harness.reset(c)
+        client.wait_log("peer left before the TLS handshake")
+        self.back_to(client, base)
+
     def test_server_flood(self):
         """A client that never reads and talks on and on ends, and costs little."""
         server = self.server(self.target(b"220 mx.test hi\r\n").target, "--protocol", "smtp")
