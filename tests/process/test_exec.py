@@ -278,6 +278,47 @@ class Server(Exec):
         self.assertEqual(sluss.stop(), 0)
         self.assertEqual(sluss.log.count("The helper process has died"), 1)
 
+    def test_busy_helper(self):
+        """More requests than wait in its queue: all are served once it gets its turn, and
+        tunnels that are open do not wait."""
+        big = ["setEnv = BIG%d=%s" % (i, "x" * 12000) for i in range(8)]
+        sluss = self.serve("/bin/cat", head=big)
+        helper = self.helper(sluss)
+        first = self.tls(sluss.port)
+        first.write(b"first")
+        self.assertEqual(first.read_exactly(5), b"first")
+        os.kill(helper, signal.SIGSTOP)
+        self.addCleanup(self.go_on, helper)
+        wires = [self.tls(sluss.port) for _ in range(20)]
+        for i, wire in enumerate(wires):
+            wire.write(b"%05d" % i)
+        first.write(b"still")
+        self.assertEqual(first.read_exactly(5), b"still")
+        os.kill(helper, signal.SIGCONT)
+        for i, wire in enumerate(wires):
+            self.assertEqual(wire.read_exactly(5), b"%05d" % i)
+
+    def test_silent_helper(self):
+        """TIMEOUTbusy bounds the wait for it; what it starts too late ends at once."""
+        sluss = self.serve(self.script("echo ran > %s; exec sleep 1000" % self.path("trace")),
+                           "TIMEOUTbusy = 1")
+        helper = self.helper(sluss)
+        os.kill(helper, signal.SIGSTOP)
+        self.addCleanup(self.go_on, helper)
+        self.refused(sluss)
+        sluss.wait_log(r"TIMEOUTbusy exceeded while connecting: \S+: no answer from the helper "
+                       r"process")
+        os.kill(helper, signal.SIGCONT)
+        sluss.wait_log(r"\(PID=\d+\) was ended by signal 1 \(Hangup\)")
+        wait_for(lambda: children(helper) == [], "no children of the helper")
+
+    @staticmethod
+    def go_on(pid):
+        try:
+            os.kill(pid, signal.SIGCONT)
+        except ProcessLookupError:
+            pass
+
     def test_no_helper_without_need(self):
         """A configuration without exec has no helper process."""
         target = self.backend(harness.echo)
