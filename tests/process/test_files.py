@@ -6,6 +6,8 @@ import os
 import re
 import signal
 import shutil
+import socket
+import ssl
 
 import harness
 from harness import SLUSS, Sluss, echo, recv_exactly, run
@@ -83,6 +85,62 @@ class Start(Files):
         p = self.own(Sluss(self.path("sluss.conf")))
         self.assertEqual(p.stop(), 0)
         self.assertFalse(os.path.exists(self.path("sock")))
+
+
+class Inetd(Files):
+    """No section: TLS or plain on the descriptors 0 and 1, which are one socket here."""
+
+    def spawn(self, text):
+        ours, theirs = socket.socketpair()
+        ours.settimeout(harness.PATIENCE)
+        p = self.own(harness.Program([SLUSS, self.write("foreground = yes\n" + text)],
+                                     stdin=theirs, stdout=theirs))
+        theirs.close()
+        return p, self.own(ours)
+
+    def echoes(self, target):
+        """A server whose client is verified; the end passes both ways."""
+        p, c = self.spawn("profile = strict\ncert = %s\npeer = %s\n%s\n"
+                          % (self.pem("server"), self.crt("client"), target))
+        wire = harness.TlsWire(c, self.context(), server_hostname="localhost").handshake()
+        wire.sendall(b"x" * 100000)
+        self.assertEqual(wire.read_exactly(100000), b"x" * 100000)
+        wire.close_notify()
+        self.assertEqual(wire.outcome(), (b"", "close_notify"))
+        self.assertEqual(p.wait(), 0, p.log)
+
+    def test_server(self):
+        self.echoes("connect = " + self.backend(echo).target)
+
+    def test_server_with_program(self):
+        self.echoes("exec = /bin/cat\nexecArgs = cat")
+
+    def test_stranger(self):
+        """Who may not pass is refused; whoever started us is not told by the status."""
+        p, c = self.spawn("profile = strict\ncert = %s\npeer = %s\nconnect = %s\n"
+                          % (self.pem("server"), self.crt("server"), self.backend(echo).target))
+        try:
+            wire = harness.TlsWire(c, self.context(), server_hostname="localhost").handshake()
+            self.assertEqual(wire.outcome()[0], b"")
+        except (ssl.SSLError, OSError):
+            pass
+        self.assertEqual(p.wait(), 0, p.log)
+
+    def test_client(self):
+        server = self.own(Sluss(self.write("foreground = yes\n" + self.section(), "s.conf")))
+        p, c = self.spawn("profile = strict\nclient = yes\ncert = %s\npeer = %s\n"
+                          "connect = 127.0.0.1:%d\n" % (self.pem("client"), self.crt("server"),
+                                                        server.port))
+        c.sendall(b"hello")
+        c.shutdown(socket.SHUT_WR)
+        self.assertEqual(harness.recv_all(c), b"hello")
+        self.assertEqual(p.wait(), 0, p.log)
+
+    def test_background_is_not_for_it(self):
+        """Whoever started it waits for its end: foreground = no changes nothing."""
+        p, c = self.spawn("foreground = no\nclient = yes\nconnect = 127.0.0.1:1\n")
+        self.assertEqual(harness.outcome(c)[0], b"")
+        self.assertEqual(p.wait(), 0, p.log)
 
 
 class Errors(Files):
