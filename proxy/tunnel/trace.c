@@ -194,6 +194,12 @@ trace_failure(const struct tunnel *t, const char *why)
 	case REASON_PROTOCOL:
 		tunnel_trace(t, LOG_ERR, "SSL_read: %s", why);
 		break;
+	case REASON_REVOKED:
+	case REASON_DENIED:
+	case REASON_EXPIRED:
+		tunnel_trace(t, LOG_ERR, "The peer may not stay, %s%s%s", reason_text(t->reason),
+		    *why ? ": " : "", why);
+		break;
 	case REASON_CROWDED:
 		tunnel_trace(t, LOG_WARNING, "Connection dropped: too many clients");
 		break;
@@ -202,9 +208,6 @@ trace_failure(const struct tunnel *t, const char *why)
 	case REASON_SOURCE:
 	case REASON_TARGET:
 	case REASON_STDIO_TAKEN:
-	case REASON_REVOKED:
-	case REASON_DENIED:
-	case REASON_EXPIRED:
 	case REASON_NOMEM:
 		tunnel_trace(t, LOG_ERR, "%s%s%s", reason_text(t->reason), *why ? ": " : "", why);
 		break;
