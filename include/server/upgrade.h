@@ -28,6 +28,9 @@ _Noreturn void upgrade_become(int);
 /* Goes to the folder that we were in at the start; it is not known: stays. */
 void upgrade_to_folder(void);
 
+/* It cannot be gone to any more: a descriptor of a folder is a way out of a chroot. */
+void upgrade_leave_folder(void);
+
 /* A socket to hand over. */
 struct upgrade_socket {
 	const char *wanted;  /* where, as it was asked for */

@@ -88,6 +88,8 @@ give_up_privileges(const struct config *c, struct errmsg *e)
 		return -1;
 	rc = privileges_drop(&p, e);
 	life.settled = privileges_change(&p);
+	if (life.settled)
+		upgrade_leave_folder();
 	privileges_free(&p);
 	return rc;
 }

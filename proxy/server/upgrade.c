@@ -122,13 +122,20 @@ upgrade_to_folder(void)
 }
 
 void
+upgrade_leave_folder(void)
+{
+	if (origin.folder != -1)
+		close(origin.folder);
+	origin.folder = -1;
+}
+
+void
 upgrade_forget(void)
 {
 	free(origin.line);
 	free(origin.argv);
 	free(origin.env);
-	if (origin.folder != -1)
-		close(origin.folder);
+	upgrade_leave_folder();
 	memset(&origin, 0, sizeof(origin));
 	origin.folder = -1;
 }

@@ -248,6 +248,10 @@ class Privileges(BackgroundCase):
                                         pid="/run/pid")
         self.assertEqual(process.link("root"), self.dir)
         self.assertEqual(process.link("cwd"), self.dir)
+        # A folder that is still open is a way out.
+        fds = "/proc/%d/fd" % program.pid
+        self.assertEqual([fd for fd in os.listdir(fds)
+                          if os.path.isdir(os.path.join(fds, fd))], [])
         self.works(program)
         self.assertEqual(program.stop(), 0)
         self.assertEqual(os.listdir(self.path("run")), [])
