@@ -86,6 +86,10 @@ give_up_privileges(const struct config *c, struct errmsg *e)
 		log_find_syslog();
 	if (privileges_find(&p, c, e) == -1)
 		return -1;
+	if (p.user && !p.group && p.uid != 0)
+		log_line(LOG_WARNING, "main", "setuid = %s has no entry in the passwd "
+		    "database, so the group stays %u: add setgid = GROUP", c->setuid,
+		    (unsigned)getgid());
 	rc = privileges_drop(&p, e);
 	life.settled = privileges_change(&p);
 	if (life.settled)

@@ -203,6 +203,16 @@ class Privileges(BackgroundCase):
         self.assertEqual(process.proc("Groups"), ["54322"])
         self.works(program)
 
+    def test_number_alone(self):
+        """A number without an entry names no group: the warning says what is left."""
+        program = self.server("echo:", "--setuid", "54321")
+        program.wait_log("setuid = 54321 has no entry .* so the group stays 0: add setgid")
+        process = Orphan(program.pid)
+        wait_for(lambda: process.proc("Uid") == ["54321"] * 4, "the user")
+        self.assertEqual(process.proc("Gid"), ["0"] * 4)
+        self.assertEqual(process.proc("Groups"), [])
+        self.assertEqual(program.stop(), 0)
+
     def test_unknown(self):
         for option, word in ("--setuid", "user"), ("--setgid", "group"):
             program = self.own(Program([SLUSS, "server", "--accept", "127.0.0.1:0", "--connect",
