@@ -42,7 +42,7 @@ struct helper_policy {
 	 * descriptor.  Returns when it cannot, having said so there. */
 	void (*succeed)(void *arg, int);
 	uid_t owner;    /* of the terminals of programs; (uid_t)-1: the helper's user */
-	bool stderr_is_peer; /* a program's stderr goes where its stdout goes, not to our own */
+	bool stderr_is_peer; /* a program's stderr goes where its stdout goes, not to ours */
 };
 
 /*
@@ -58,7 +58,7 @@ void helper_stop(struct helper *);
 
 pid_t helper_pid(const struct helper *);
 
-/* A descriptor that hangs up (POLLHUP) when it has died, or -1 when that is known already. */
+/* A descriptor that hangs up (POLLHUP) when it has died; -1 when that is known. */
 int helper_fd(const struct helper *);
 
 /* Whether it has died since the last call; its process is then reaped.  Main only. */
@@ -116,7 +116,7 @@ enum helper_event {
 	HELPER_STARTED, /* it runs: pid, with pty its terminal */
 	HELPER_FAILED,  /* it could not be started: why; nothing follows */
 	HELPER_EXITED,  /* it ended: status; nothing follows */
-	HELPER_GONE,    /* the helper has died: nothing is known of the program any more */
+	HELPER_GONE,    /* the helper has died: nothing more is known of the program */
 };
 
 struct helper_news {

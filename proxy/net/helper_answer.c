@@ -66,14 +66,16 @@ list(const char *path)
 static const char *
 path_of(const struct helper_message *m)
 {
-	return m->n > 0 && memchr(m->text, '\0', m->n) == m->text + m->n - 1 ? m->text : NULL;
+	return m->n > 0 && memchr(m->text, '\0', m->n) == m->text + m->n - 1 ? m->text
+									     : NULL;
 }
 
 /* Each returns 0 or a descriptor, with what else is to be said in out, or -1 with the
  * message filled and errno set. */
 
 static int
-answer_path(const struct helper_policy *p, const struct helper_message *m, struct errmsg *e)
+answer_path(
+    const struct helper_policy *p, const struct helper_message *m, struct errmsg *e)
 {
 	bool (*may)(void *, const char *) = m->head.kind == ASK_OPEN ? p->may_open :
 	    p->may_list;
@@ -92,8 +94,8 @@ answer_path(const struct helper_policy *p, const struct helper_message *m, struc
 
 /* Of a unix socket's file; nothing else is removed. */
 static int
-answer_touch(const struct helper_policy *p, const struct helper_message *m, struct stat *st,
-    struct errmsg *e)
+answer_touch(const struct helper_policy *p, const struct helper_message *m,
+    struct stat *st, struct errmsg *e)
 {
 	const char *path = path_of(m);
 	int rc = -1;

@@ -29,7 +29,7 @@ struct child {
 	struct child *next;
 	pid_t pid;
 	struct ear teller;  /* its own socket; -1: nobody listens */
-	struct ear born;    /* ends when it has become the program; -1: it has, or failed */
+	struct ear born; /* ends when it has become the program; -1: it has, or failed */
 	int pty;            /* its terminal's master, until it is sent off; or -1 */
 	bool failed;
 };
@@ -240,7 +240,9 @@ static int
 spawn(struct child *c, struct helper_message *m, struct errmsg *e)
 {
 	bool pty = m->head.value & SPAWN_PTY;
-	struct helper_start s = { .policy = self.policy, .nofile = self.nofile, .pty = pty,
+	struct helper_start s = { .policy = self.policy,
+		.nofile = self.nofile,
+		.pty = pty,
 		.in = m->nfds > 1 ? m->fds[1] : -1 };
 	char *p = m->text;
 	const char *end = m->text + m->n;

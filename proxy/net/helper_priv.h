@@ -1,10 +1,18 @@
 #ifndef NET_HELPER_PRIV_H_
 #define NET_HELPER_PRIV_H_
 
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/resource.h>
 
 #include "net/helper.h"
+
+struct helper {
+	int sock;
+	pid_t pid;
+	bool dead;            /* and reaped */
+	pthread_mutex_t lock; /* one question at a time is waited for */
+};
 
 /*
  * What both processes say to each other.  One socket (SOCK_SEQPACKET) carries the
@@ -14,14 +22,14 @@
 enum helper_kind {
 	/* Requests. */
 	ASK_OPEN,    /* path; answered with a descriptor */
-	ASK_NAMES,   /* path; answered with a file that has the names, a NUL behind each */
-	ASK_LISTEN,  /* struct addr, value: whether it overlaps; answered with a descriptor and
-	                where it is bound */
+	ASK_NAMES,   /* path; answered with a file of the names, a NUL behind each */
+	ASK_LISTEN,  /* struct addr, value: whether it overlaps; answered with a
+	                descriptor and where it is bound */
 	ASK_LSTAT,   /* path; answered with a struct stat */
 	ASK_UNLINK,  /* path */
 	ASK_RENEW,
-	ASK_SPAWN,   /* value: flags; path, argv, env, a NUL behind each.  Descriptors: the
-	                program's own socket, and what it gets as stdin and stdout */
+	ASK_SPAWN,   /* value: flags; path, argv, env, a NUL behind each.  Descriptors:
+	                the program's own socket, and what it gets as stdin and stdout */
 	ASK_SUCCEED, /* with the descriptor for the successor; no answer */
 	/* Answers. */
 	ANSWER,      /* value: errno, or 0; the message, or what was asked for */
@@ -65,7 +73,8 @@ int helper_receive(int, struct helper_head *, void *text, size_t cap, size_t *n,
     size_t *nfds, int flags);
 
 /* The helper process itself.  Never returns. */
-_Noreturn void helper_main(int, const struct helper_policy *, const struct rlimit *nofile);
+_Noreturn void helper_main(int, const struct helper_policy *,
+    const struct rlimit *nofile);
 
 /* Answers the requests about files and addresses. */
 void helper_answer(int, const struct helper_policy *, struct helper_message *);

@@ -63,8 +63,10 @@ ask_helper(struct tunnel *t, struct exec *x)
 	int pair[2] = { -1, -1 };
 
 	if (helper == NULL)
-		return errmsg_set(why, "%s: no helper process runs, "
-		    "since there was no exec when sluss was started; restart it", x->name);
+		return errmsg_set(why,
+		    "%s: no helper process runs, "
+		    "since there was no exec when sluss was started; restart it",
+		    x->name);
 	if (!c->pty && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
 		return errmsg_set(why, "%s: cannot make a socket pair: %s", x->name,
 		    strerror(errno));
@@ -98,7 +100,8 @@ begin(struct tunnel *t)
 		tunnel_poll(t, BUSY_MS);
 		return STEP_WAIT;
 	case 0:
-		return exec_join(t, t->lane) == 0 ? STEP_WAIT : tunnel_fail(t, REASON_NOMEM);
+		return exec_join(t, t->lane) == 0 ? STEP_WAIT
+						  : tunnel_fail(t, REASON_NOMEM);
 	default:
 		return tunnel_fail(t, REASON_EXEC);
 	}
@@ -148,7 +151,8 @@ exec_run(struct tunnel *t)
 enum verdict
 exec_late(struct tunnel *t)
 {
-	errmsg_set(&t->opening->why, "%s: no answer from the helper process", t->exec->name);
+	errmsg_set(
+	    &t->opening->why, "%s: no answer from the helper process", t->exec->name);
 	return tunnel_fail(t, REASON_BUSY_TIMEOUT);
 }
 

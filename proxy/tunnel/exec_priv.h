@@ -12,8 +12,8 @@ struct exec {
 	struct loop *loop;
 	struct watch watch;
 	struct tunnel *tunnel;      /* NULL: over */
-	int fd;                     /* where the helper tells of the program; -1: not any more */
-	int data;                   /* our end of its stdin and stdout, until it runs; or -1 */
+	int fd;                     /* where the helper tells of it; -1: not any more */
+	int data;                   /* our end of its stdin and stdout till it runs; or -1 */
 	pid_t pid;
 	bool started, ended;
 	char *name;                 /* of the program, for the log */

@@ -31,7 +31,8 @@ add(struct exec_request *r, const char *name, const char *value)
 	char *text;
 	int n;
 
-	n = value != NULL ? asprintf(&text, "%s=%s", name, value) : asprintf(&text, "%s", name);
+	n = value != NULL ? asprintf(&text, "%s=%s", name, value)
+			  : asprintf(&text, "%s", name);
 	if (n == -1)
 		return -1;
 	r->made[r->nmade++] = text;
@@ -124,8 +125,9 @@ exec_request(struct exec_request *r, const struct tunnel *t)
 	*r = (struct exec_request){ 0 };
 	if (set_arguments(r, c) == -1 || set_environment(r, t) == -1)
 		return -1;
-	r->program = (struct helper_program){ .path = c->exec, .argv = r->argv, .env = r->env,
-		.pty = c->pty };
+	r->program = (struct helper_program){
+		.path = c->exec, .argv = r->argv, .env = r->env, .pty = c->pty
+	};
 	return 0;
 }
 

@@ -119,14 +119,15 @@ begin(struct starter *s)
 		return;
 	}
 	if ((t = tunnel_new(s->lane, s->service, -1, -1, NULL)) == NULL) {
-		log_line(LOG_ERR, "main", "out of memory for a tunnel of service [%s]", s->name);
+		log_line(LOG_ERR, "main", "out of memory for a tunnel of service [%s]",
+		    s->name);
 		wait(s, SLOT_MS);
 		return;
 	}
 	t->starter = s;
 	s->runs = true;
-	tunnel_log(t, s->again ? LOG_INFO : LOG_NOTICE, "Service [%s] Starting exec+connect",
-	    s->name);
+	tunnel_log(t, s->again ? LOG_INFO : LOG_NOTICE,
+	    "Service [%s] Starting exec+connect", s->name);
 	s->again = true;
 }
 
@@ -211,7 +212,8 @@ starter_new(struct pool *pool, const char *name)
 }
 
 static int
-add_order(struct starters_change *c, struct starter *s, struct service *service, bool fresh)
+add_order(
+    struct starters_change *c, struct starter *s, struct service *service, bool fresh)
 {
 	struct order *o;
 
@@ -271,7 +273,8 @@ starters_prepare(struct starters *now, struct pool *pool, struct service *const 
 		    add_starter(c, now, pool, services[i]) == -1)
 			goto err1;
 	for (size_t i = 0; i < now->n; i++)
-		if (!has(&c->next, now->items[i]) && add_order(c, now->items[i], NULL, false) == -1)
+		if (!has(&c->next, now->items[i]) &&
+		    add_order(c, now->items[i], NULL, false) == -1)
 			goto err1;
 	return c;
 
@@ -286,7 +289,8 @@ void
 starters_commit(struct starters *now, struct starters_change *c)
 {
 	for (size_t i = 0; i < c->norders; i++)
-		inbox_push(loop_inbox(c->orders[i]->starter->lane->loop), &c->orders[i]->msg);
+		inbox_push(
+		    loop_inbox(c->orders[i]->starter->lane->loop), &c->orders[i]->msg);
 	free(now->items);
 	*now = c->next;
 	free(c->orders);

@@ -713,7 +713,8 @@ class Client(Exec):
         sluss.wait_log(r"program not started", count=3)
         fds = sluss.fds()
         sluss.wait_log(r"program not started", count=20)
-        self.assertLessEqual(sluss.fds(), fds + 3)
+        # One tunnel has some while it begins; twenty would have left more.
+        self.assertLessEqual(sluss.fds(), fds + 8)
         self.assertEqual(sluss.stop(), 0)
 
     def test_refused(self):

@@ -80,8 +80,13 @@ drop(void *arg, struct errmsg *e)
 	return setenv("unused", "", 1);
 }
 
-static struct helper_policy policy = { .arg = &rules, .may_open = may_open,
-	.may_list = may_list, .may_touch = may_open, .listen = listen_there, .renew = renew, .drop = drop,
+static struct helper_policy policy = { .arg = &rules,
+	.may_open = may_open,
+	.may_list = may_list,
+	.may_touch = may_open,
+	.listen = listen_there,
+	.renew = renew,
+	.drop = drop,
 	.owner = (uid_t)-1 };
 
 static void
@@ -173,7 +178,8 @@ ask_shell(const char *script, const char *const *env, bool pty, int *data)
 	int pair[2] = { -1, -1 }, fd;
 
 	if (!pty)
-		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+		ck_assert_int_eq(
+		    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	fd = helper_spawn(helper, &p, pair[1]);
 	ck_assert_int_ne(fd, -1);
 	if (!pty)
@@ -200,7 +206,8 @@ shell(const char *script, const char *const *env)
 START_TEST(program_talks_and_ends)
 {
 	char answer[6] = "", text[64];
-	int data, fd = ask_shell("read x; echo \"<$x>\"; cat; exit 3", NULL, false, &data);
+	int data,
+	    fd = ask_shell("read x; echo \"<$x>\"; cat; exit 3", NULL, false, &data);
 	pid_t pid;
 
 	ck_assert_int_eq(next(fd), HELPER_STARTED);
@@ -227,7 +234,8 @@ START_TEST(program_cannot_be_started)
 {
 	const char *const argv[] = { "x", NULL }, *const env[] = { NULL };
 	struct helper_program p = { .path = folder, .argv = argv, .env = env };
-	static const char *const why[] = { "Permission denied", "No such file or directory" };
+	static const char *const why[] = { "Permission denied",
+		"No such file or directory" };
 	int fd;
 
 	if (_i == 1)
@@ -316,7 +324,8 @@ START_TEST(helper_keeps_nothing)
 	ck_assert_ptr_nonnull(fgets(command, sizeof(command), f));
 	fclose(f);
 	ck_assert_str_eq(command, "sluss-helper\n");
-	snprintf(command, sizeof(command), "ls /proc/%d/fd | wc -l", (int)helper_pid(helper));
+	snprintf(
+	    command, sizeof(command), "ls /proc/%d/fd | wc -l", (int)helper_pid(helper));
 	f = popen(command, "r");
 	ck_assert_int_eq(fscanf(f, "%d", &n), 1);
 	pclose(f);
@@ -329,7 +338,9 @@ START_TEST(terminal)
 {
 	struct termios t;
 	char *text;
-	int data, fd = ask_shell("tty; stty size; read x; echo \"got $x\" >&2", NULL, true, &data);
+	int data,
+	    fd = ask_shell(
+		"tty; stty size; read x; echo \"got $x\" >&2", NULL, true, &data);
 	int master;
 
 	ck_assert_int_eq(next(fd), HELPER_STARTED);
@@ -426,7 +437,8 @@ START_TEST(many_programs_no_zombies)
 		close(fds[i]);
 	}
 	/* It closes a program's socket right after the last word. */
-	snprintf(command, sizeof(command), "i=0; until test $(ls /proc/%d/fd | wc -l) = 6 || "
+	snprintf(command, sizeof(command),
+	    "i=0; until test $(ls /proc/%d/fd | wc -l) = 6 || "
 	    "test $i = 300; do i=$((i + 1)); sleep 0.1; done; test $i != 300 && "
 	    "! ps --ppid %d -o stat= | grep Z",
 	    (int)helper_pid(helper), (int)helper_pid(helper));
@@ -730,7 +742,8 @@ START_TEST(malformed_requests)
 		{ { .kind = ASK_SPAWN, .nargs = 1 }, "a\0b", 4, 1 },
 		{ { .kind = ASK_SPAWN, .nargs = 1, .value = SPAWN_PTY }, "a\0b", 4, 2 },
 		{ { .kind = ASK_SPAWN, .nargs = 2 }, "a\0b", 4, 2 },
-		{ { .kind = ASK_SPAWN, .nargs = UINT32_MAX, .nenv = UINT32_MAX }, "a\0b", 4, 2 },
+		{ { .kind = ASK_SPAWN, .nargs = UINT32_MAX, .nenv = UINT32_MAX }, "a\0b",
+		    4, 2 },
 		{ { .kind = ASK_SPAWN, .nenv = 1 }, "a\0b", 3, 2 },
 		{ { .kind = ASK_SPAWN }, "", 0, 2 },
 	};
@@ -754,8 +767,9 @@ START_TEST(malformed_requests)
 		    fds, bad[i].nfds, 0), 0);
 		close(own[1]);
 		if (bad[i].head.kind != ASK_SPAWN) {
-			ck_assert_int_eq(helper_receive(pair[0], &head, text, sizeof(text), &n,
-			    fds, &nfds, 0), 1);
+			ck_assert_int_eq(helper_receive(pair[0], &head, text,
+					     sizeof(text), &n, fds, &nfds, 0),
+			    1);
 			ck_assert_uint_eq(nfds, 0);
 			ck_assert_int_ne(head.value, 0);
 		} else if (bad[i].nfds > 0) {
@@ -766,7 +780,8 @@ START_TEST(malformed_requests)
 	ck_assert_int_eq(send(pair[0], "x", 1, 0), 1);
 	head = (struct helper_head){ .kind = ASK_RENEW };
 	ck_assert_int_eq(helper_send(pair[0], &head, NULL, 0, NULL, 0, 0), 0);
-	ck_assert_int_eq(helper_receive(pair[0], &head, text, sizeof(text), &n, fds, &nfds, 0), 1);
+	ck_assert_int_eq(
+	    helper_receive(pair[0], &head, text, sizeof(text), &n, fds, &nfds, 0), 1);
 	ck_assert_int_eq(head.value, 0);
 	close(pair[0]);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
