@@ -47,6 +47,7 @@ struct opening {
 	struct opening *next_asker; /* in the lane: waits for a name */
 	struct tunnel *tunnel;
 	struct addr peer;           /* who was accepted; len 0: our stdio */
+	struct addr as_peer;        /* … with any port, to connect from (transparent = source) */
 	unsigned turn;              /* with failover = rr: whose turn it is */
 	size_t tried;               /* connect lines that were tried before this one */
 	struct sock_setup setup;    /* of what we connect */

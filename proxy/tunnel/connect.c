@@ -196,11 +196,13 @@ ask_resolver(struct tunnel *t)
 static void
 take_peers_address(struct opening *o)
 {
-	if (o->peer.u.sa.sa_family == AF_INET)
-		o->peer.u.in.sin_port = 0;
-	else if (o->peer.u.sa.sa_family == AF_INET6)
-		o->peer.u.in6.sin6_port = 0;
-	o->setup.sources = &o->peer;
+	/* The port is told on, so it stays. */
+	o->as_peer = o->peer;
+	if (o->as_peer.u.sa.sa_family == AF_INET)
+		o->as_peer.u.in.sin_port = 0;
+	else if (o->as_peer.u.sa.sa_family == AF_INET6)
+		o->as_peer.u.in6.sin6_port = 0;
+	o->setup.sources = &o->as_peer;
 	o->setup.nsources = 1;
 	o->setup.foreign = true;
 }

@@ -9,6 +9,9 @@
 #include "tunnel/preface_step.h"
 #include "tunnel/trace.h"
 
+/* Reads in one turn that may bring nothing. */
+#define ROUNDS 4
+
 static struct endpoint *
 side_of(struct tunnel *t, enum preface_side side)
 {
@@ -115,12 +118,16 @@ hear(struct tunnel *t, enum preface_side side)
 {
 	struct endpoint *ep = side_of(t, side);
 	struct opening *o = t->opening;
-	enum iores r;
-	size_t n;
+	enum iores r = IO_OK;
+	size_t n = 0;
 
-	do
+	for (int i = 0; i < ROUNDS && r == IO_OK && n == 0; i++)
 		r = ep->ops->read(ep, &t->lane->stage, BATCH_MIN, &n);
-	while (r == IO_OK && n == 0);
+	/* Nothing but control records: others get their turn. */
+	if (r == IO_OK && n == 0) {
+		tunnel_wake(t);
+		return STEP_WAIT;
+	}
 	if (r == IO_WANT && side == PREFACE_UP && (r = client_left(t)) != IO_WANT)
 		side = PREFACE_DOWN;
 	if (r == IO_WANT)
