@@ -336,6 +336,18 @@ class Server(Exec):
         self.gone(helper)
 
 
+    def test_redirect(self):
+        """Who may not pass gets the target of redirect, and no program."""
+        elsewhere = self.backend(lambda c: c.sendall(b"elsewhere"))
+        path = self.conf("accept = 127.0.0.1:0", "cert = " + self.pem("server"),
+                         "verifyPeer = yes", "CAfile = " + self.crt("client"),
+                         "redirect = " + elsewhere.target,
+                         "exec = " + self.script("echo program"))
+        sluss = self.own(Sluss(path))
+        self.assertEqual(self.ask(sluss), (b"program\n", "close_notify"))
+        self.assertEqual(self.ask(sluss, identity="stranger")[0], b"elsewhere")
+        self.assertEqual(len(re.findall(r"\(PID=\d+\) started", sluss.log)), 1)
+
     def test_talk_in_clear(self):
         """A program behind a protocol: its greeting comes before TLS, and what it says
         right behind that is not lost."""
