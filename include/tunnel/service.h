@@ -11,6 +11,14 @@
 #include "tls/context.h"
 #include "tls/crl.h"
 
+struct service;
+
+/* A service that another one hands clients to, by the name that they ask for. */
+struct service_name {
+	const char *pattern;             /* lives in the configuration; see conf/sni.h */
+	struct service *service;         /* a reference */
+};
+
 /*
  * One section of the configuration at run time.  Immutable once made but for
  * the atomics; refcounted; any thread.
@@ -23,6 +31,8 @@ struct service {
 	struct crl_set *crls;            /* who is revoked; NULL: nobody asks */
 	const char **names;              /* checkHost, checkIP, checkEmail, or none */
 	size_t nnames;
+	struct service_name *named;      /* sections with sni, in their order; none: no hello is read */
+	size_t nnamed;
 	struct addr_list sources;        /* what local means */
 	struct sock_setup setup;         /* of its sockets */
 	atomic_uint turns;               /* of its targets, with failover = rr */
@@ -33,6 +43,12 @@ struct service {
  * message filled. */
 struct service *service_new(struct config *, const struct conf_service *,
     const struct service *old, struct errmsg *);
+/* Adds a service for a pattern of names; before either is published.  0, or -1 (memory). */
+int service_name(struct service *, const char *pattern, struct service *);
+
+/* The service for a name: of an exact pattern, else of the first wildcard, else the one itself. */
+struct service *service_for_name(struct service *, const char *);
+
 struct service *service_ref(struct service *);
 void service_unref(struct service *);
 

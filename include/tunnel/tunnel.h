@@ -7,6 +7,7 @@
 #include "base/errmsg.h"
 #include "base/inbox.h"
 #include "net/loop.h"
+#include "tls/hello.h"
 #include "tunnel/dial.h"
 #include "tunnel/endpoint.h"
 #include "tunnel/pool.h"
@@ -62,6 +63,8 @@ struct opening {
 	bool talking;               /* … has begun */
 	bool heard_client;          /* something came from the accepted side */
 	struct buf heard[2];        /* bytes that no talk has taken yet, by side */
+	struct hello_reader hello;  /* while the section is chosen by it */
+	bool heard_hello;           /* … which the time of the handshake began with */
 	size_t thrown_away;         /* bytes that came after the handshake had failed */
 	struct errmsg why;          /* of the failure, for the log */
 };

@@ -6,6 +6,7 @@
 
 #include "check_priv.h"
 #include "conf/protocol.h"
+#include "conf/sni.h"
 #include "conf/sslopt.h"
 
 /* Where something stands in front of a message; quoted is what stands there. */
@@ -124,7 +125,7 @@ check_endpoints(struct judge *j)
 			judge_section(j, LOG_ERR,
 			    "Inetd mode must define one endpoint: give "
 			    "connect or exec, or begin a [section]");
-	} else if (judge_says(j, "accept") + targets != 2)
+	} else if (judge_says(j, "accept") + sni_is_named(s) + targets != 2)
 		judge_section(j, LOG_ERR,
 		    "Each service must define two endpoints: give accept "
 		    "and one of connect and exec, or exec and connect");

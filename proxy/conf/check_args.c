@@ -211,8 +211,9 @@ check_sni(const struct conf_service *s, struct errmsg *why)
 {
 	if (s->sni == NULL || s->client)
 		return 0;
-	return errmsg_set(why, "--sni is for client mode: to serve by the name that a client "
-	    "asks for is not built yet");
+	return errmsg_set(why,
+	    "--sni is for client mode: sections that are chosen by the name that a "
+	    "client asks for are a matter of configuration files");
 }
 
 static int

@@ -1,6 +1,7 @@
 #include <syslog.h>
 
 #include "check_priv.h"
+#include "conf/sni.h"
 #include "conf/protocol.h"
 
 bool
@@ -187,14 +188,13 @@ check_level(struct judge *j)
 		    "bits they are not taken");
 }
 
-/* Several names on one port come with a later version. */
 static void
 check_sni(struct judge *j)
 {
-	if (j->service->sni != NULL && !j->service->client)
-		judge_option(j, LOG_ERR, "sni",
-		    "to choose a section by the name that a client "
-		    "asks for is not built yet");
+	struct errmsg why;
+
+	if (sni_is_named(j->service) && sni_check(j->config, j->service, &why) == -1)
+		judge_option(j, LOG_ERR, "sni", "%s", why.text);
 }
 
 void

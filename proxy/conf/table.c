@@ -149,7 +149,9 @@ const struct option option_table[] = {
 	{ .name = "sni", .type = OPTION_TEXT, SERVICE(sni), BOTH,
 	    .argument = "NAME",
 	    .help = "In client mode the name of the host to ask the server for, or nothing "
-	        "for none; without it, the name of the host connected to." },
+	        "for none; without it, the name of the host connected to. In a server's section "
+	        "SECTION:PATTERN: it serves the clients of SECTION that ask for a name of this "
+	        "pattern, db.example.org, *.example.org or *." },
 
 	/* Before TLS. */
 

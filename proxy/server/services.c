@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/sni.h"
 #include "server/server_priv.h"
 
 /* The one of the same name, or NULL; among equals, which names may be, the one of the same place. */
@@ -14,6 +15,33 @@ find(const struct services *now, const struct conf_service *c, size_t place)
 		    (found == NULL || i == place))
 			found = now->items[i];
 	return found;
+}
+
+static struct service *
+of_section(const struct services *s, const struct conf_service *section)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->items[i]->conf == section)
+			return s->items[i];
+	return NULL;
+}
+
+/* Those that are chosen by name are given to the one that listens for them. */
+static int
+give_names(const struct services *s, const struct config *c, struct errmsg *e)
+{
+	const struct conf_service *section;
+	struct service *primary;
+
+	for (size_t i = 0; i < s->n; i++) {
+		section = s->items[i]->conf;
+		if (!sni_is_named(section))
+			continue;
+		primary = of_section(s, sni_primary(c, section));
+		if (service_name(primary, sni_pattern(section), s->items[i]) == -1)
+			return errmsg_set(e, "out of memory");
+	}
+	return 0;
 }
 
 int
@@ -31,6 +59,10 @@ services_open(struct services *s, const struct services *now, struct config *c,
 			services_close(s);
 			return config_prefix(c, section, e);
 		}
+	}
+	if (give_names(s, c, e) == -1) {
+		services_close(s);
+		return -1;
 	}
 	return 0;
 }

@@ -81,7 +81,9 @@ begin_tls(struct tunnel *t, struct endpoint *ep)
 	if (preface_tells(t->service->conf) && tls_session_keep(ep->tls) == -1)
 		return tunnel_fail(t, REASON_NOMEM);
 	endpoint_upgrade(ep);
-	tunnel_limit(t, t->service->conf->timeout_busy);
+	/* A hello that was waited for is part of the handshake and its time. */
+	if (!t->opening->heard_hello)
+		tunnel_limit(t, t->service->conf->timeout_busy);
 	return STEP_GO;
 }
 

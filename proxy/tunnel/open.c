@@ -104,6 +104,7 @@ run_answer(struct tunnel *t)
 #define PROXY_IN { "waiting for a PROXY header", run_proxy_in, preface_late }
 #define ADMIT { "judging its source", run_admit, never_late }
 #define CLEAR { "negotiating in clear", run_clear, preface_late }
+#define HELLO { "waiting for the ClientHello", hello_run, hello_late }
 #define HANDSHAKE { "in the TLS handshake", handshake_run, handshake_late }
 #define LATE { "negotiating inside TLS", run_late, preface_late }
 #define CONNECT { "connecting", connect_run, connect_late }
@@ -114,7 +115,7 @@ run_answer(struct tunnel *t)
 
 /* The target is left alone until the peer is authorised. */
 static const struct step open_server[] = {
-	PROXY_IN, ADMIT, CLEAR, HANDSHAKE, LATE, CONNECT, HEADER, ANSWER, HAND_OVER,
+	PROXY_IN, ADMIT, CLEAR, HELLO, HANDSHAKE, LATE, CONNECT, HEADER, ANSWER, HAND_OVER,
 };
 
 /* These greet the client with their target's words. */

@@ -14,6 +14,10 @@ enum verdict connect_late(struct tunnel *);
 /* The connect line being tried; NULL where the target comes from elsewhere. */
 const struct addr_spec *connect_target(const struct tunnel *);
 
+/* Reading the ClientHello, where the section is chosen by the name in it. */
+enum verdict hello_run(struct tunnel *);
+enum verdict hello_late(struct tunnel *);
+
 /* The TLS handshake; who fails it gets tunnel_farewell. */
 enum verdict handshake_run(struct tunnel *);
 enum verdict handshake_late(struct tunnel *);

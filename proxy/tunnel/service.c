@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "conf/sni.h"
 #include "tunnel/policy.h"
 #include "tunnel/service.h"
 
@@ -74,6 +75,29 @@ err0:
 	return NULL;
 }
 
+int
+service_name(struct service *s, const char *pattern, struct service *other)
+{
+	struct service_name *named;
+
+	if ((named = reallocarray(s->named, s->nnamed + 1, sizeof(*named))) == NULL)
+		return -1;
+	s->named = named;
+	named[s->nnamed++] = (struct service_name){ pattern, service_ref(other) };
+	return 0;
+}
+
+struct service *
+service_for_name(struct service *s, const char *name)
+{
+	for (int wild = 0; wild < 2; wild++)
+		for (size_t i = 0; i < s->nnamed; i++)
+			if ((s->named[i].pattern[0] == '*') == wild &&
+			    sni_matches(s->named[i].pattern, name))
+				return s->named[i].service;
+	return s;
+}
+
 struct service *
 service_ref(struct service *s)
 {
@@ -86,6 +110,9 @@ service_unref(struct service *s)
 {
 	if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	for (size_t i = 0; i < s->nnamed; i++)
+		service_unref(s->named[i].service);
+	free(s->named);
 	tls_context_unref(s->tls);
 	crl_set_unref(s->crls);
 	free(s->names);

@@ -299,6 +299,7 @@ opening_free(struct lane *lane, struct opening *o)
 	if (o->wanted.text != NULL)
 		addr_spec_free(&o->wanted);
 	preface_free(&o->preface);
+	hello_free(&o->hello);
 	buf_free(&o->heard[PREFACE_DOWN]);
 	buf_free(&o->heard[PREFACE_UP]);
 	free(o);

@@ -194,8 +194,8 @@ static const struct {
 	    "--insecure contradicts --redirect: leave one of them out" },
 	{ CLIENT, "accept 1;connect /s;cert c.pem;capath d", "--checkhost is missing: with" },
 	{ SERVER, "accept 1;connect 2;cert s.pem;peer c.crt;sni a:b",
-	    "--sni is for client mode: to serve by the name that a client asks for is not "
-	    "built yet" },
+	    "--sni is for client mode: sections that are chosen by the name that a client "
+	    "asks for are a matter of configuration files" },
 };
 
 START_TEST(refuses)

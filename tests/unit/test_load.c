@@ -170,9 +170,8 @@ static const struct {
 	    "verifyPeer = yes, with CAfile\n" },
 	{ CLIENT "redirect=80\n",
 	    "x:8: \"redirect = 80\": it is for servers, not with client = yes\n" },
-	{ PLAIN_SERVER "sni=a:b\n",
-	    "x:5: \"sni = a:b\": to choose a section by the name that a client asks for is not "
-	    "built yet\n" },
+	{ PLAIN_SERVER SERVER "[n]\nsni=a:b\nconnect=3\ncert=s\npeer=a\nprofile=strict\n",
+	    "x:12: \"sni = a:b\": there is no section [a] that accepts as a TLS server\n" },
 	{ "profile=strict\n[s]\naccept=1\nconnect=2\ncert=s\n",
 	    "x:2: \"[s]\": nothing says which client may pass, which profile = strict asks for: "
 	    "add peer = client.crt (its certificate) or CAfile = ca.crt (the CA that issued "
