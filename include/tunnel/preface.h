@@ -60,7 +60,7 @@ struct preface {
 	struct buf out[2];      /* to be written, by side */
 	char word[PREFACE_WORD]; /* the talk's own */
 	unsigned kind;          /* likewise, kept from one stage to a later one */
-	char target[272];       /* where the peer wants to go, as addr_parse() takes it; "": no word */
+	char target[272];       /* where the peer wants to go, for addr_parse(); "": no word */
 	struct addr source, destination; /* what a PROXY header said */
 	bool has_source;
 	enum preface_failure failure; /* PREFACE_ANSWER: what came of connecting */
@@ -91,8 +91,8 @@ void preface_free(struct preface *);
 
 /*
  * Takes a line that ends with LF or CR LF from the front into a buffer of PREFACE_LINE
- * bytes, without its end.  1: taken; 0: no whole line yet; -1 with the message filled: too long, or with a
- * NUL in it.
+ * bytes, without its end.  1: taken; 0: no whole line yet; -1 with the message filled: too
+ * long, or with a NUL in it.
  */
 int preface_line(const uint8_t *, size_t n, size_t *used, char *line, struct errmsg *);
 
@@ -125,8 +125,8 @@ bool preface_begins(const char *, const char *);
 int preface_target(struct preface *, const char *host, size_t, const char *port, size_t,
     struct errmsg *);
 
-/* Whether the address leads to this very machine, where services may listen that are not meant for
- * those outside: loopback in all its forms. */
+/* Whether the address leads to this very machine, where services may listen that are not
+ * meant for those outside: loopback in all its forms. */
 bool preface_is_local(const struct addr *);
 
 /* Whether a target is named by connect, and so may be anywhere. */

@@ -117,7 +117,8 @@ take_request(struct preface *p, char *line, struct errmsg *why)
 	if (*text == '[') {
 		text++;
 		close--;
-		if (close < text || *close != ']' || memchr(text, ':', (size_t)(close - text)) == NULL)
+		if (close < text || *close != ']' ||
+		    memchr(text, ':', (size_t)(close - text)) == NULL)
 			return refuse(p, why, line);
 	}
 	if (preface_target(p, text, (size_t)(close - text), colon + 1,

@@ -793,6 +793,24 @@ class ProxyOut(Prefaces):
         self.assertEqual(self.seen, [b"PROXY TCP4 127.0.0.1 127.0.0.1 %d %d\r\n" %
                                      (c.getsockname()[1], server.port)])
 
+    def test_ipv6(self):
+        """Both versions on IPv6."""
+        if not socket.has_ipv6:
+            harness.skip("no IPv6")
+        for protocol, read in (("proxy", recv_line), ("proxy2", recv_proxy2)):
+            server = self.server(self.headers(read).target, "--protocol", protocol,
+                                 accept="[::1]:0")
+            c = self.own(connect(server.port, "::1"))
+            self.echoed(self.tls_from(c))
+            port = c.getsockname()[1]
+            if protocol == "proxy":
+                self.assertEqual(self.seen, [b"PROXY TCP6 ::1 ::1 %d %d\r\n" %
+                                             (port, server.port)])
+            else:
+                self.assertEqual(self.seen[0][:2], (0x21, 0x21))
+                self.assertEqual(self.seen[0][2][:36], socket.inet_pton(
+                    socket.AF_INET6, "::1") * 2 + struct.pack("!HH", port, server.port))
+
     def test_v1_unix(self):
         server = self.server(self.headers(recv_line).target, "--protocol", "proxy",
                              accept=self.path("socket"))
