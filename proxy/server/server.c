@@ -12,6 +12,7 @@
 #include "net/stdio.h"
 #include "server/asking.h"
 #include "server/grants.h"
+#include "server/heritage.h"
 #include "server/life.h"
 #include "server/limits.h"
 #include "server/server_priv.h"
@@ -83,6 +84,17 @@ make_lanes(struct server *s, unsigned max, struct errmsg *e)
 	return rc;
 }
 
+/* What is wrong with a file ends in words that others wait for.  The process that is to be replaced
+ * gets the reason itself. */
+static int
+refuse(const struct server *s, struct errmsg *e)
+{
+	if (s->conf->files.n == 0 || heritage_is())
+		return -1;
+	log_line(LOG_ERR, "main", "%s", e->text);
+	return errmsg_set(e, "Configuration failed");
+}
+
 static int
 start(struct server *s, struct errmsg *e)
 {
@@ -93,9 +105,10 @@ start(struct server *s, struct errmsg *e)
 
 	changes_follow(&s->changes, s->conf, false);
 	if (grants_start(s->conf, s->loader, &s->helper, e) == -1 ||
-	    limits_max_tunnels(s->conf, &max, e) == -1 ||
-	    services_open(&s->services, &no_services, s->conf, e) == -1)
+	    limits_max_tunnels(s->conf, &max, e) == -1)
 		return -1;
+	if (services_open(&s->services, &no_services, s->conf, e) == -1)
+		return refuse(s, e);
 	if (s->conf->files.n > 0)
 		log_line(LOG_NOTICE, "main", "Configuration successful");
 	/* It must be there when the time comes. */

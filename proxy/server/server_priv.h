@@ -49,7 +49,8 @@ struct server {
 };
 
 /* Makes every service, with the TLS contexts of those that are now where nothing changed.
- * Returns 0, or -1 with the message filled and none left. */
+ * Returns 0, or -1 with the message filled and none left; when several fail, it is the last's,
+ * and the log has the others. */
 int services_open(struct services *, const struct services *now, struct config *,
     struct errmsg *);
 void services_close(struct services *);

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "conf/sni.h"
 #include "server/server_priv.h"
 
@@ -48,23 +49,31 @@ int
 services_open(struct services *s, const struct services *now, struct config *c,
     struct errmsg *e)
 {
-	const struct conf_service *section;
+	bool failed = false;
 
+	s->n = 0;
 	if ((s->items = calloc(c->nservices, sizeof(struct service *))) == NULL)
 		return errmsg_set(e, "out of memory");
-	for (s->n = 0; s->n < c->nservices; s->n++) {
-		section = &c->services[s->n];
-		s->items[s->n] = service_new(c, section, find(now, section, s->n), e);
-		if (s->items[s->n] == NULL) {
-			services_close(s);
-			return config_prefix(c, section, e);
+	for (size_t i = 0; i < c->nservices; i++) {
+		const struct conf_service *section = &c->services[i];
+		struct service *made;
+		struct errmsg why;
+
+		if ((made = service_new(c, section, find(now, section, i), &why)) != NULL) {
+			s->items[s->n++] = made;
+			continue;
 		}
+		/* All that is wrong is told: the last by the caller. */
+		if (failed)
+			log_line(LOG_ERR, "main", "%s", e->text);
+		failed = true;
+		*e = why;
+		config_prefix(c, section, e);
 	}
-	if (give_names(s, c, e) == -1) {
-		services_close(s);
-		return -1;
-	}
-	return 0;
+	if (!failed && give_names(s, c, e) == 0)
+		return 0;
+	services_close(s);
+	return -1;
 }
 
 void

@@ -176,10 +176,13 @@ class Errors(Files):
 
     def test_missing_certificate(self):
         """What a start finds in the section's files."""
-        path = self.write("foreground = yes\n" +
-                          self.section().replace(self.pem("server"), self.path("none.pem")))
-        self.assertIn('%s:2: "[s]": %s: there is no such file' % (path, self.path("none.pem")),
-                      self.failed(path))
+        text = self.section().replace(self.pem("server"), self.path("none.pem"))
+        path = self.write("foreground = yes\n" + text + text.replace("[s]", "[t]"))
+        missing = '[!] %s:%d: "[%s]": ' + self.path("none.pem") + ": there is no such file"
+        said = [line for line in self.failed(path).splitlines() if line.startswith("[!]")]
+        self.assertEqual(said, [missing % (path, 2, "s"),
+                                missing % (path, 2 + text.count("\n"), "t"),
+                                "[!] Configuration failed"])
 
     def test_address_in_use(self):
         taken = self.backend(echo)
