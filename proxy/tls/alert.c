@@ -86,6 +86,12 @@ alert_send_for(WOLFSSL *ssl, int error)
 		SendAlert(ssl, alert_fatal, code_for(error));
 }
 
+bool
+alert_send(WOLFSSL *ssl, int code)
+{
+	return SendAlert != NULL && SendAlert(ssl, alert_fatal, code) == 0;
+}
+
 const char *
 alert_name(int code)
 {

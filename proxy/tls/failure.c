@@ -76,7 +76,7 @@ const char *
 tls_session_failure(struct tls_session *s, struct errmsg *e)
 {
 	const char *guess = s->done ? NULL : guess_protocol(s);
-	int sent = alert_sent(s->ssl), got = alert_received(s->ssl);
+	int sent = s->alert != 0 ? s->alert : alert_sent(s->ssl), got = alert_received(s->ssl);
 	char tail[128] = "";
 
 	if (tls_session_refused(s) && !(s->done && s->error != 0))

@@ -46,6 +46,8 @@ io_send(WOLFSSL *ssl, char *p, int len, void *arg)
 	size_t n = (size_t)len;
 
 	(void)ssl;
+	if (s->alert != 0)
+		return len;
 	if (s->io == NULL || n > s->io->out_cap - s->io->out_len)
 		return WOLFSSL_CBIO_ERR_WANT_WRITE;
 	memcpy(s->io->out + s->io->out_len, p, n);
@@ -127,6 +129,16 @@ is_unknown(const struct tls_session *s)
 	    (s->verdict == TRUST_NOT_PINNED && trust_reads_exact(s->context->trust));
 }
 
+/* Says that the certificate is revoked, where the library would say that it is bad. */
+static int
+refuse(struct tls_session *s)
+{
+	if (s->verdict == TRUST_REVOKED && s->alert == 0 &&
+	    alert_send(s->ssl, certificate_revoked))
+		s->alert = certificate_revoked;
+	return 0;
+}
+
 /*
  * The library's own store is empty, so to it every certificate is of an
  * unknown issuer, and that error alone is overruled here, after our own judgement.  Above
@@ -154,7 +166,7 @@ tls_session_verify(int ok, WOLFSSL_X509_STORE_CTX *store)
 		return s->verdict != TRUST_MALFORMED;
 	if (no_issuer)
 		return !is_unknown(s);
-	return ok && s->verdict == TRUST_OK;
+	return (ok && s->verdict == TRUST_OK) || refuse(s);
 }
 
 /* Asks for the host by name; an address is not a name (RFC 6066). */

@@ -21,6 +21,7 @@ struct tls_session {
 	struct errmsg *why; /* why the peer was refused, once it was */
 	enum trust_verdict verdict;
 	bool judged;
+	int alert; /* fatal, of our own choice, behind which nothing is sent; 0: none */
 	bool keep;              /* see tls_session_keep() */
 	unsigned char *peer_der;
 	size_t peer_der_len;

@@ -6,6 +6,7 @@ import datetime
 import os
 import re
 import signal
+import socket
 import ssl
 
 from cryptography import x509 as cx509
@@ -116,6 +117,22 @@ class Handshakes(Revocation):
                                 'revoked by "CN=Root" in its CRL of', version)
             self.assert_open(sluss, self.bob, version)
 
+    def test_alert(self):
+        """Both sides learn that it is revoked, and nothing else."""
+        self.put("crl", crl(self.ca, self.alice))
+        sluss = self.serve("CRLfile = @crl")
+        for _, version in VERSIONS:
+            wire = TlsWire(self.own(connect(sluss.port)),
+                           context(self.dir, self.alice, version=version))
+            with self.assertRaisesRegex(ssl.SSLError, "CERTIFICATE_REVOKED"):
+                wire.handshake()
+                wire.read()
+            sluss.wait_log(r"VERIFY ERROR: .*; alert sent: certificate_revoked \(44\)")
+            # The end comes behind it, not another alert.
+            wire.sock.shutdown(socket.SHUT_WR)
+            self.assertEqual(wire.sock.recv(1), b"")
+            wire.close()
+
     def test_crl_of_a_client(self):
         """The server's certificate is revoked, and a client asks."""
         server_id = make("server", issuer=self.ca, dns=["localhost"], ip=["127.0.0.1"])
@@ -132,7 +149,8 @@ class Handshakes(Revocation):
                 self.assertEqual(c.recv(1), b"")
             except ConnectionResetError:
                 pass
-        client.wait_log("certificate is revoked: \"CN=server\"")
+        client.wait_log('certificate is revoked: "CN=server".*; alert sent: certificate_revoked')
+        server.wait_log("refused by peer.*alert received: certificate_revoked")
 
     def test_crl_expired(self):
         self.put("crl", crl(self.ca, self.alice, begins=-9, ends=-1))
