@@ -36,6 +36,7 @@ static const struct crl_spec specs[] = {
 	{ "sub_broken", "sub", NULL, 1, -1, 5, "", "broken" },
 	{ "sub_evil", "sub", "evil", 1, -1, 5, "sub_leaf", NULL },
 	{ "sub_old", "sub", NULL, 1, -9, -1, "", NULL },
+	{ "sub_freed", "sub", NULL, 2, -1, 5, "", NULL },
 	{ "twin_leaf", "twin", NULL, 9, -1, 5, "leaf", NULL },
 	{ "root_by_evil", "root", "evil", 9, -1, 5, "leaf", NULL },
 	{ "root_broken", "root", NULL, 9, -1, 5, "leaf", "broken" },
@@ -146,6 +147,8 @@ static const struct row rows[] = {
 	{ "leaf", "", "root", "root_v1 root_v1_none", "", 0, TRUST_OK, NULL },
 	{ "leaf", "", "root", "root_v1_none root_v1", "", 0, TRUST_OK, NULL },
 	{ "sub_leaf sub_by_b", "", "root_b", "sub_old sub_none", "", 0, TRUST_OK, NULL },
+	{ "sub_leaf sub_by_b", "", "root_b", "sub_leaf_ sub_freed", "", 0, TRUST_OK, NULL },
+	{ "sub_leaf sub_by_b", "", "root_b", "sub_freed sub_leaf_", "", 0, TRUST_OK, NULL },
 
 	/* Out of date, or not yet: closed, unless soft; but who is on it is on it. */
 	{ "leaf", "", "root", "root_old", "", 0, TRUST_CRL_EXPIRED,
