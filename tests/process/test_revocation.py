@@ -131,6 +131,7 @@ class Handshakes(Revocation):
             # The end comes behind it, not another alert.
             wire.sock.shutdown(socket.SHUT_WR)
             self.assertEqual(wire.sock.recv(1), b"")
+            self.assertEqual(wire.incoming.pending, 0)
             wire.close()
 
     def test_crl_of_a_client(self):
