@@ -318,8 +318,9 @@ class Redirect(VerifyCase):
                         self.assertEqual(self.greeting(server.port, self.peers[who], version),
                                          want, server.log)
                         self.assertEqual(self.inside.count - before, want == b"inside ")
-            lines = [l for l in list(server.lines) if "LOG5" in l and "Redirecting connection" in l]
-            self.assertEqual(len(lines), 2 * (len(WHO) - len(inside)))
+            outside = 2 * (len(WHO) - len(inside))
+            server.wait_log("LOG5.*Redirecting connection", count=outside)
+            self.assertEqual(server.log.count("Redirecting connection"), outside)
 
     def test_keys_that_are_too_small(self):
         """Of those the library reads, and those it does not: never inside."""
