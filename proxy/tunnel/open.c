@@ -53,6 +53,17 @@ run_proxy_in(struct tunnel *t)
 	return preface_run(t, PREFACE_PROXY_IN);
 }
 
+/* A unix socket of the proxy's machine is guarded by its file, but not on this machine: no list
+ * of addresses has it. */
+static bool
+is_off_list(const struct tunnel *t)
+{
+	const struct opening *o = t->opening;
+
+	return o->preface.has_source && o->peer.u.sa.sa_family == AF_UNIX &&
+	    t->service->conf->allow_from.n > 0;
+}
+
 /* What stood behind a PROXY header is judged as if it had come by itself. */
 static enum verdict
 run_admit(struct tunnel *t)
@@ -63,6 +74,10 @@ run_admit(struct tunnel *t)
 
 	if (!t->service->conf->proxy_in || o->peer.len == 0)
 		return STEP_NEXT;
+	if (is_off_list(t)) {
+		errmsg_set(&o->why, "%s", admission_text(SOURCE_DENIED));
+		return tunnel_fail(t, REASON_SOURCE);
+	}
 	v = source_admit(t->lane->pool->sources, t->service->conf, &o->peer,
 	    loop_now(t->lane->loop), &t->source, &say);
 	if (v == SOURCE_ADMITTED) {

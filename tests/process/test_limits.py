@@ -205,9 +205,12 @@ class BehindProxy(LimitCase):
     """The source is the one that the PROXY header names, not the proxy."""
 
     def through(self, port, source):
+        return self.behind(port, b"PROXY TCP4 %s 127.0.0.1 1000 443\r\n" % source.encode())
+
+    def behind(self, port, header):
         sock = self.from_address(port)
         try:
-            sock.sendall(b"PROXY TCP4 %s 127.0.0.1 1000 443\r\n" % source.encode())
+            sock.sendall(header)
             return harness.TlsWire(sock, self.context(), server_hostname="localhost").handshake()
         except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
             return None
@@ -221,6 +224,14 @@ class BehindProxy(LimitCase):
         self.assertIsNone(self.through(server.port, "192.0.2.66"))
         server.ends("192.0.2.66.*source refused.*: denied by denyFrom or allowFrom;")
         self.assertIsNone(self.through(server.port, "198.51.100.1"))
+
+    def test_unix(self):
+        """What comes from a unix socket of the proxy's is in no list of addresses."""
+        header = b"\r\n\r\n\0\r\nQUIT\n\x21\x31\0\xd8" + 2 * b"/client".ljust(108, b"\0")
+        self.assertIsNotNone(self.behind(self.proxied().port, header))
+        server = self.proxied("--allowfrom", "127.0.0.1")
+        self.assertIsNone(self.behind(server.port, header))
+        server.ends("unix:/client.*source refused.*: denied by denyFrom or allowFrom;")
 
     def test_max(self):
         server = self.proxied("--maxpersource", "1")
