@@ -28,22 +28,35 @@ current(const struct loading *l)
 	return l->in_section ? &c->services[c->nservices - 1] : &c->defaults;
 }
 
+/* Whether a name is that of a secret, or is likely to be meant so. */
+static bool
+is_secret(const char *name)
+{
+	const struct option *o = options_find(name, true);
+	const char *nearest = o == NULL ? options_nearest(name) : NULL;
+
+	if (nearest != NULL)
+		o = options_find(nearest, true);
+	return o != NULL && options_secret(o);
+}
+
 /* The line, but of a secret only that it is one. */
 static const char *
 shown(const char *line, char *text, size_t size)
 {
-	size_t n = strcspn(line, "=");
+	size_t n = strcspn(line, "= \t");
 	const struct option *o;
 
 	if (line[n] == '\0' || n >= size)
 		return line;
 	memcpy(text, line, n);
 	text[n] = '\0';
-	while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t'))
-		text[--n] = '\0';
-	if ((o = options_find(text, true)) == NULL || !options_secret(o))
+	if (!is_secret(text))
 		return line;
-	snprintf(text, size, "%s = ...", o->name);
+	o = options_find(text, true);
+	snprintf(text + n, size - n, "%s...", strchr(line, '=') != NULL ? " = " : " ");
+	if (o != NULL)
+		memcpy(text, o->name, n);
 	return text;
 }
 

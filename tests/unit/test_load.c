@@ -126,6 +126,10 @@ static const struct {
 	{ "[c]\nclient=yes\naccept=1\nconnect=2\nprotocol=smtp\nprotocolPassword=hunter2\n",
 	    "x:6: \"protocolPassword = ...\": protocolUsername is missing: the two belong "
 	    "together\n" },
+	{ "protocolPasswort = hunter2\n" SERVER, "x:1: \"protocolPasswort = ...\": Specified option "
+	    "name is not valid here (did you mean protocolPassword?)\n" },
+	{ "protocolPassword hunter2\n" SERVER, "x:1: \"protocolPassword ...\": there is no = "
+	    "between an option and its value\n" },
 	{ "TICKETkeySecret =hunter2\n" SERVER, "x:1: \"ticketKeySecret = ...\": it is not built "
 	    "yet\n" },
 	{ "[c]\nclient=yes\naccept=1\nconnect=h:0\n",
