@@ -130,6 +130,7 @@ struct conf_service {
 
 	char *cert;
 	char *key;                    /* NULL: in cert */
+	char *key_pass;               /* file with the passphrase of an encrypted key, or NULL */
 	struct conf_strings peer;     /* exact certificates, by fingerprint */
 	struct conf_strings cafile;
 	struct conf_strings capath;   /* folders of CA certificates */

@@ -50,6 +50,21 @@ int cert_load_chain(const char *file, struct der_list *, struct errmsg *);
  * file, else 0.  Returns 0 or -1. */
 int cert_load_key(const char *file, struct der *, int *loose, struct errmsg *);
 
+/* The longest passphrase in bytes. */
+#define CERT_PASS_MAX 1024
+
+/* The passphrase that a file holds: its only line.  There is a NUL behind it;
+ * cert_free_secret() must free it.  Loose as above.  Returns 0 or -1. */
+int cert_read_pass(const char *file, struct der *, int *loose, struct errmsg *);
+
+/*
+ * Our own certificate with those of the CAs between, and its key: from PEM files (key NULL: it is in
+ * cert, too), or, when cert is a PKCS#12 file, from that.  What is encrypted needs the
+ * passphrase; without one pass is NULL.  The key must be freed as above.  Returns 0 or -1.
+ */
+int cert_load_own(const char *cert, const char *key, const struct der *pass,
+    struct der_list *, struct der *, int *loose, struct errmsg *);
+
 /* What a certificate says, for logs and rules; one allocation each. */
 struct cert_info {
 	unsigned char fingerprint[CERT_FP_LEN]; /* SHA-256 of the whole DER */

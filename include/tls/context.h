@@ -21,8 +21,10 @@ enum tls_ask { TLS_ASK_REQUIRED, TLS_ASK_OPTIONAL, TLS_ASK_NOT };
 struct tls_policy {
 	bool server;         /* we are the TLS server */
 	const char *service; /* for warnings in the log */
-	const char *cert;    /* PEM file: our certificate, then its chain; NULL: none (client) */
+	const char *cert;    /* PEM file: our certificate, then its chain; or PKCS#12; NULL: none
+	                      * (client) */
 	const char *key;     /* PEM file of the key; NULL: in cert */
+	const char *key_pass; /* file with the passphrase of an encrypted key; NULL: none */
 	enum tls_version min, max;
 	const char *const *suites12; /* IANA names, the best first; none: our own choice */
 	size_t nsuites12;

@@ -51,6 +51,14 @@ check_cert(struct judge *j)
 }
 
 static void
+check_key_pass(struct judge *j)
+{
+	if (j->service->key_pass != NULL && j->service->cert == NULL && !judge_says(j, "cert"))
+		judge_option(
+		    j, LOG_ERR, "keyPass", "there is no cert: add it, or leave keyPass out");
+}
+
+static void
 check_insecure(struct judge *j)
 {
 	static const char *const others[] = { "verifyChain", "verifyPeer", "requireCert",
@@ -201,6 +209,7 @@ void
 check_identity(struct judge *j)
 {
 	check_cert(j);
+	check_key_pass(j);
 	if (j->service->insecure)
 		check_insecure(j);
 	else {

@@ -42,11 +42,15 @@ const struct option option_table[] = {
 	{ .name = "cert", .type = OPTION_PATH, SERVICE(cert), BOTH,
 	    .argument = "FILE", RANGE(1, 0),
 	    .help = "Our own certificate in PEM, followed by those of the CAs between, "
-	        "if any." },
+	        "if any; or a PKCS#12 file with the key in it." },
 	{ .name = "key", .type = OPTION_PATH, SERVICE(key), BOTH,
 	    .argument = "FILE", RANGE(1, 0),
 	    .help = "The private key of our certificate in PEM; without it, it is "
 	        "looked for in the certificate's file." },
+	{ .name = "keyPass", .type = OPTION_PATH, SERVICE(key_pass), BOTH, OURS,
+	    .argument = "FILE", RANGE(1, 0),
+	    .help = "A file that holds the passphrase of an encrypted key or PKCS#12 file, in "
+	        "one line." },
 
 	/* Who may pass. */
 

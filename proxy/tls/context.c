@@ -97,48 +97,77 @@ use_chain(WOLFSSL_CTX *ctx, const struct der_list *chain)
 }
 
 static int
-load_cert(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
+use_cert(WOLFSSL_CTX *ctx, const struct tls_policy *p, const struct der_list *chain,
+    struct errmsg *e)
 {
-	struct der_list chain;
-	int rc = -1;
-
-	if (cert_load_chain(p->cert, &chain, e) == -1)
-		return -1;
-	if (cert_strong(&chain.items[0], e) == -1 ||
-	    cert_level(&chain.items[0], p->level, e) == -1)
-		errmsg_prefix(e, "%s", p->cert);
-	else if (warn_dates(&chain.items[0], p, e) == -1)
-		errmsg_prefix(e, "%s", p->cert);
-	else if (use_chain(ctx, &chain) == -1)
-		errmsg_set(e, "%s: wolfSSL does not accept this certificate chain", p->cert);
-	else
-		rc = 0;
-	der_list_free(&chain);
-	return rc;
+	if (cert_strong(&chain->items[0], e) == -1 ||
+	    cert_level(&chain->items[0], p->level, e) == -1 ||
+	    warn_dates(&chain->items[0], p, e) == -1)
+		return errmsg_prefix(e, "%s", p->cert);
+	if (use_chain(ctx, chain) == -1)
+		return errmsg_set(e, "%s: wolfSSL does not accept this certificate chain", p->cert);
+	return 0;
 }
 
 static int
-load_key(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
+use_key(WOLFSSL_CTX *ctx, const struct tls_policy *p, const struct der *key, struct errmsg *e)
 {
 	const char *file = p->key != NULL ? p->key : p->cert;
-	struct der key;
-	int loose, rc;
 
-	if (cert_load_key(file, &key, &loose, e) == -1)
-		return -1;
-	if (loose)
-		log_line(LOG_WARNING, "main", "Service [%s] the private key in %s can be read by "
-		    "others; run: chmod 600 %s", p->service, file, file);
-	rc = wolfSSL_CTX_use_PrivateKey_buffer(ctx, key.data, (long)key.len,
-	    WOLFSSL_FILETYPE_ASN1);
-	cert_free_secret(key.data, key.len);
-	if (rc != WOLFSSL_SUCCESS)
+	if (wolfSSL_CTX_use_PrivateKey_buffer(ctx, key->data, (long)key->len,
+	    WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS)
 		return errmsg_set(e, "%s: wolfSSL does not accept this private key "
 		    "(ECDSA P-256 or larger, Ed25519 or RSA from 2048 bits is wanted)", file);
 	if (wolfSSL_CTX_check_private_key(ctx) != WOLFSSL_SUCCESS)
 		return errmsg_set(e, "the private key in %s does not belong to the certificate "
 		    "in %s; name the matching pair with --key and --cert", file, p->cert);
 	return 0;
+}
+
+static void
+warn_loose(const struct tls_policy *p, const char *what, const char *file)
+{
+	log_line(LOG_WARNING, "main", "Service [%s] the %s in %s can be read by others; run: "
+	    "chmod 600 %s", p->service, what, file, file);
+}
+
+/* The passphrase, if there is a file of it. */
+static int
+load_pass(const struct tls_policy *p, struct der *pass, struct errmsg *e)
+{
+	int loose;
+
+	*pass = (struct der){ NULL, 0 };
+	if (p->key_pass == NULL)
+		return 0;
+	if (cert_read_pass(p->key_pass, pass, &loose, e) == -1)
+		return -1;
+	if (loose)
+		warn_loose(p, "passphrase", p->key_pass);
+	return 0;
+}
+
+static int
+load_own(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
+{
+	struct der_list chain;
+	struct der key, pass;
+	int loose, rc;
+
+	if (load_pass(p, &pass, e) == -1)
+		return -1;
+	rc = cert_load_own(p->cert, p->key, pass.data != NULL ? &pass : NULL, &chain, &key,
+	    &loose, e);
+	cert_free_secret(pass.data, pass.len);
+	if (rc == -1)
+		return -1;
+	if (loose)
+		warn_loose(p, "private key", p->key != NULL ? p->key : p->cert);
+	if ((rc = use_cert(ctx, p, &chain, e)) == 0)
+		rc = use_key(ctx, p, &key, e);
+	cert_free_secret(key.data, key.len);
+	der_list_free(&chain);
+	return rc;
 }
 
 /* Without a certificate asked for there is nothing to judge. */
@@ -155,7 +184,7 @@ verify_flags(const struct tls_policy *p)
 static int
 set_identity(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
 {
-	if (p->cert != NULL && (load_cert(ctx, p, e) == -1 || load_key(ctx, p, e) == -1))
+	if (p->cert != NULL && load_own(ctx, p, e) == -1)
 		return -1;
 #ifdef SLUSS_UNSAFE_WOLFSSL
 	wolfSSL_CTX_Unload_trust_peers(ctx);

@@ -98,7 +98,8 @@ tls_policy_digest(const struct tls_policy *p, unsigned char digest[TLS_DIGEST],
 		return errmsg_set(e, "out of memory");
 	add_settings(&d, p);
 	add_trust(&d, p->trust);
-	if (add_file(&d, p->cert, e) == -1 || add_file(&d, p->key, e) == -1)
+	if (add_file(&d, p->cert, e) == -1 || add_file(&d, p->key, e) == -1 ||
+	    add_file(&d, p->key_pass, e) == -1)
 		goto out;
 	if (d.bad || wc_Sha256Final(&d.hash, digest) != 0)
 		errmsg_set(e, "wolfSSL cannot hash");

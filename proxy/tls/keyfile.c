@@ -8,6 +8,7 @@
 #include <wolfssl/wolfcrypt/rsa.h>
 
 #include "tls/certfile_priv.h"
+#include "tls/locked_priv.h"
 #include "tls/pem_priv.h"
 
 /* Private keys in files. */
@@ -64,17 +65,39 @@ is_key(const struct pem_block *b, const struct der *der)
 	return is_rsa_key(der) || is_ec_key(der) || is_ed25519_key(der);
 }
 
-/* Reads the key of a block with one of the three labels. */
+/* An old encrypted key has its cipher in its headers. */
 static int
-take_key(const struct pem_block *b, const char *file, struct der *der, struct errmsg *e)
+refuse_old(const struct pem_block *b, const char *file, struct errmsg *e)
 {
-	if (b->encrypted || pem_is(b, "ENCRYPTED PRIVATE KEY"))
-		return errmsg_set(e,
-		    "%s: line %zu: the key is encrypted, and nobody could "
-		    "type its passphrase; \"openssl pkey -in %s -out NEW\" makes a copy "
-		    "that is not",
-		    file, b->line, file);
-	if (!pem_is(b, "PRIVATE KEY") && !pem_is(b, "EC PRIVATE KEY") &&
+	return errmsg_set(e,
+	    "%s: line %zu: the key is encrypted in OpenSSL's old format (DEK-Info), which "
+	    "rests on MD5 and cannot be read; \"openssl pkey -in %s -aes256 -out NEW\" makes "
+	    "a copy in the new one, for keyPass",
+	    file, b->line, file);
+}
+
+static int
+refuse_locked(const struct pem_block *b, const char *file, struct errmsg *e)
+{
+	return errmsg_set(e,
+	    "%s: line %zu: the key is encrypted, and nobody could type its passphrase: name "
+	    "a file that holds it with keyPass; or \"openssl pkey -in %s -out NEW\" makes a "
+	    "copy that is not",
+	    file, b->line, file);
+}
+
+/* Reads the key of a block with one of the four labels. */
+static int
+take_key(const struct pem_block *b, const char *file, const struct der *pass,
+    struct der *der, struct errmsg *e)
+{
+	bool locked = pem_is(b, "ENCRYPTED PRIVATE KEY");
+
+	if (b->encrypted)
+		return refuse_old(b, file, e);
+	if (locked && pass == NULL)
+		return refuse_locked(b, file, e);
+	if (!locked && !pem_is(b, "PRIVATE KEY") && !pem_is(b, "EC PRIVATE KEY") &&
 	    !pem_is(b, "RSA PRIVATE KEY"))
 		return errmsg_set(e,
 		    "%s: line %zu: a key in the format \"%.*s\" cannot be used; "
@@ -84,15 +107,20 @@ take_key(const struct pem_block *b, const char *file, struct der *der, struct er
 		    file);
 	if (pem_decode(b, der, e) == -1)
 		return errmsg_prefix(e, "%s", file);
-	if (is_key(b, der))
+	if (locked && locked_open(der, pass, file, e) == -1)
+		errmsg_prefix(e, "%s: line %zu", file, b->line);
+	else if (is_key(b, der))
 		return 0;
+	else
+		errmsg_set(e,
+		    "%s: line %zu: the key is damaged, or of a kind that cannot be "
+		    "used (RSA from 2048 bits, ECDSA from P-256, Ed25519); \"openssl pkey "
+		    "-in %s -noout -text -check\" tells more, \"sluss keygen\" makes a new "
+		    "one",
+		    file, b->line, file);
 	cert_free_secret(der->data, der->len);
 	*der = (struct der){ NULL, 0 };
-	return errmsg_set(e,
-	    "%s: line %zu: the key is damaged, or of a kind that cannot be "
-	    "used (RSA from 2048 bits, ECDSA from P-256, Ed25519); \"openssl pkey -in %s "
-	    "-noout -text -check\" tells more, \"sluss keygen\" makes a new one",
-	    file, b->line, file);
+	return -1;
 }
 
 /* Whether the label is that of a private key of any format. */
@@ -106,8 +134,8 @@ is_key_label(const struct pem_block *b)
 }
 
 static int
-find_key(
-    const char *file, const char *data, size_t len, struct der *der, struct errmsg *e)
+find_key(const char *file, const char *data, size_t len, const struct der *pass,
+    struct der *der, struct errmsg *e)
 {
 	struct pem_reader r = pem_start(data, len);
 	struct pem_block b;
@@ -115,7 +143,7 @@ find_key(
 
 	while ((more = pem_next(&r, &b, e)) == 1)
 		if (is_key_label(&b))
-			return take_key(&b, file, der, e);
+			return take_key(&b, file, pass, der, e);
 	if (more == -1)
 		return errmsg_prefix(e, "%s", file);
 	if (certfile_is_der(data, len))
@@ -129,8 +157,9 @@ find_key(
 	    file, file);
 }
 
-int
-cert_load_key(const char *file, struct der *der, int *loose, struct errmsg *e)
+static int
+load_key(const char *file, const struct der *pass, struct der *der, int *loose,
+    struct errmsg *e)
 {
 	mode_t mode;
 	size_t len;
@@ -141,7 +170,55 @@ cert_load_key(const char *file, struct der *der, int *loose, struct errmsg *e)
 	if (certfile_read(file, &data, &len, &mode, e) == -1)
 		return -1;
 	*loose = (mode & (S_IRGRP | S_IROTH)) != 0;
-	result = find_key(file, data, len, der, e);
+	result = find_key(file, data, len, pass, der, e);
 	cert_free_secret(data, len);
 	return result;
+}
+
+int
+cert_load_key(const char *file, struct der *der, int *loose, struct errmsg *e)
+{
+	return load_key(file, NULL, der, loose, e);
+}
+
+/* 1: it was a PKCS#12 file, and all is had; 0: it is none. */
+static int
+load_pkcs12(const char *file, const char *other, const struct der *pass,
+    struct der_list *chain, struct der *key, int *loose, struct errmsg *e)
+{
+	mode_t mode;
+	size_t len;
+	char *data;
+	int rc = 0;
+
+	if (certfile_read(file, &data, &len, &mode, e) == -1)
+		return -1;
+	*loose = (mode & (S_IRGRP | S_IROTH)) != 0;
+	if (!pkcs12_is(data, len))
+		rc = 0;
+	else if (other != NULL && strcmp(other, file) != 0)
+		rc = errmsg_set(e,
+		    "%s: this PKCS#12 file has its key in it: leave key = %s out", file, other);
+	else
+		rc = pkcs12_read(file, data, len, pass, chain, key, e) == 0 ? 1 : -1;
+	cert_free_secret(data, len);
+	return rc;
+}
+
+int
+cert_load_own(const char *cert, const char *key, const struct der *pass,
+    struct der_list *chain, struct der *der, int *loose, struct errmsg *e)
+{
+	int rc;
+
+	*chain = (struct der_list){ NULL, 0 };
+	*der = (struct der){ NULL, 0 };
+	if ((rc = load_pkcs12(cert, key, pass, chain, der, loose, e)) != 0)
+		return rc == 1 ? 0 : -1;
+	if (cert_load_chain(cert, chain, e) == -1)
+		return -1;
+	if (load_key(key != NULL ? key : cert, pass, der, loose, e) == 0)
+		return 0;
+	der_list_free(chain);
+	return -1;
 }

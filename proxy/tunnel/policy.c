@@ -149,6 +149,7 @@ policy_make(const struct conf_service *c, struct tls_policy *p, struct errmsg *e
 		.service = c->name,
 		.cert = c->cert,
 		.key = c->key,
+		.key_pass = c->key_pass,
 		.min = version_of(min),
 		.max = version_of(max),
 		.suites12 = (const char *const *)c->suites12.items,

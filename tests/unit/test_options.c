@@ -37,6 +37,7 @@ static const struct {
 	{ "accept", "4433" },
 	{ "Connect", "db.example.org:4433" },
 	{ "cert", "server.pem" },
+	{ "keyPass", "server.pass" },
 	{ "KEY", "server.key" },
 	{ "peer", "client.crt" },
 	{ "cafile", "ca.crt" },
