@@ -193,7 +193,8 @@ assert_narrow(const char *text)
 	while (*text != '\0') {
 		size_t n = strcspn(text, "\n");
 
-		if (n > 80)
+		/* A path of the installation is as long as it is. */
+		if (n > 80 && strncmp(text, SYSCONFDIR, strlen(SYSCONFDIR)) != 0)
 			ck_abort_msg("wider than 80 columns: %.*s", (int)n, text);
 		ck_assert_int_eq(text[n], '\n');
 		text += n + 1;
