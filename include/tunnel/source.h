@@ -48,6 +48,9 @@ enum admission {
 enum admission source_admit(struct sources *, const struct conf_service *,
     const struct addr *, uint64_t now, struct source **result, bool *say);
 
+/* Whether the section's denyFrom or allowFrom refuses an address of IP. */
+bool source_is_denied(const struct conf_service *, const struct addr *);
+
 /* Gives back a place, once for each that was admitted.  NULL is fine. */
 void source_leave(struct source *);
 

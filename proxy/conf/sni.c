@@ -100,6 +100,9 @@ sni_check(const struct config *c, const struct conf_service *s, struct errmsg *w
 	if (protocol_greets(s) || s->protocol == PROTOCOL_PGSQL)
 		return errmsg_set(why, "protocol = %s is said before any name: write it in "
 		    "section [%s]", protocol_name(s->protocol), primary->name);
+	if ((s->protocol == PROTOCOL_CONNECT) != (primary->protocol == PROTOCOL_CONNECT))
+		return errmsg_set(why, "protocol = connect is said before any name, and chooses the "
+		    "target: write it here and in section [%s], or in neither", primary->name);
 	if ((other = in_front(c, s)) != NULL)
 		return errmsg_set(why, "it can never match: section [%s] has the same pattern",
 		    other->name);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "conf/protocol.h"
 #include "net/sock.h"
 #include "net/stdio.h"
 #include "open_priv.h"
@@ -11,11 +12,11 @@
 #include "tunnel/preface_step.h"
 #include "tunnel/trace.h"
 
-/* Whether the peer said where it wants to go (socks, connect). */
+/* Whether the peer said where it wants to go (socks, connect), to a section that lets it. */
 static bool
 peer_chose(const struct tunnel *t)
 {
-	return !t->service->conf->client && t->opening->wanted.text != NULL &&
+	return protocol_names_target(t->service->conf) && t->opening->wanted.text != NULL &&
 	    !t->opening->outcast;
 }
 

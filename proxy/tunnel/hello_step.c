@@ -2,6 +2,7 @@
 #include <syslog.h>
 
 #include "open_priv.h"
+#include "tunnel/source.h"
 #include "tunnel/trace.h"
 
 static enum verdict
@@ -25,19 +26,36 @@ move_to(struct tunnel *t, struct service *s)
 	t->opening->turn = atomic_fetch_add_explicit(&s->turns, 1, memory_order_relaxed);
 }
 
+/* The lists of the section that listens were heeded before the name was known.  A unix
+ * socket of this machine is guarded by its file. */
+static bool
+is_denied(const struct tunnel *t)
+{
+	const struct opening *o = t->opening;
+
+	if (o->peer.len == 0 || (o->peer.u.sa.sa_family == AF_UNIX && !o->preface.has_source))
+		return false;
+	return source_is_denied(t->service->conf, &o->peer);
+}
+
 /* A hello that makes no sense is refused by the section that listens. */
-static void
+static enum verdict
 choose(struct tunnel *t)
 {
 	struct service *s;
 	struct hello h;
 
 	if (!hello_parse(&t->opening->hello, &h))
-		return;
+		return STEP_NEXT;
 	s = service_for_name(t->service, h.name);
 	tunnel_log(t, LOG_DEBUG, "SNI: \"%s\" is for section [%s]", h.name, s->conf->name);
-	if (s != t->service)
-		move_to(t, s);
+	if (s == t->service)
+		return STEP_NEXT;
+	move_to(t, s);
+	if (!is_denied(t))
+		return STEP_NEXT;
+	errmsg_set(&t->opening->why, "%s", admission_text(SOURCE_DENIED));
+	return tunnel_fail(t, REASON_SOURCE);
 }
 
 /* What was read stays where the session finds it. */
@@ -61,6 +79,7 @@ hello_run(struct tunnel *t)
 {
 	const struct buf *in = &t->down.unread;
 	struct opening *o = t->opening;
+	enum verdict v = STEP_NEXT;
 
 	if (t->service->nnamed == 0)
 		return STEP_NEXT;
@@ -74,13 +93,13 @@ hello_run(struct tunnel *t)
 	case HELLO_NOMEM:
 		return tunnel_fail(t, REASON_NOMEM);
 	case HELLO_WHOLE:
-		choose(t);
+		v = choose(t);
 		break;
 	case HELLO_ELSE:
 		break;
 	}
 	hello_free(&o->hello);
-	return STEP_NEXT;
+	return v;
 }
 
 enum verdict

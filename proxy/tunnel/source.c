@@ -192,10 +192,16 @@ is_in(const struct conf_prefixes *list, const struct addr *a)
 	return false;
 }
 
+bool
+source_is_denied(const struct conf_service *c, const struct addr *a)
+{
+	return is_in(&c->deny_from, a) || (c->allow_from.n > 0 && !is_in(&c->allow_from, a));
+}
+
 static enum admission
 judge(struct source *s, const struct conf_service *c, const struct addr *a, uint64_t now)
 {
-	if (is_in(&c->deny_from, a) || (c->allow_from.n > 0 && !is_in(&c->allow_from, a)))
+	if (source_is_denied(c, a))
 		return SOURCE_DENIED;
 	if (s == NULL)
 		return SOURCE_ADMITTED;

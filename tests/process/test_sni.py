@@ -177,10 +177,27 @@ class Sni(Case):
                 (one("one", "a.test") + one("wild", "A.test"),
                  "it can never match: section [one] has the same pattern"),
                 (one("one", "a.test", "accept = 1"), "must define two endpoints"),
-                (one("one", "a.test", "protocol = smtp"), "is said before any name")):
+                (one("one", "a.test", "protocol = smtp"), "is said before any name"),
+                # No talk in clear would be held, so there would be no target.
+                (["[one]", "sni = main:a.test", "protocol = connect",
+                  "cert = " + self.path("one.pem")], "is said before any name")):
             self.assertIn(message, self.refused(*lines))
         self.assertIn("no name can choose another target",
                       self.refused(*one("one", "a.test"), primary=["protocol = smtp"]))
+
+        # … nor may who asks the one section for a target go there by the other.
+        self.assertIn("is said before any name",
+                      self.refused(*one("one", "a.test"), primary=["protocol = connect"]))
+
+    def test_source(self):
+        """A section's allowFrom and denyFrom hold for those who come by its name, too."""
+        server = self.serve(*self.section("one", "one.example.org", "allowFrom = 192.0.2.0/24"),
+                            *self.section("wild", "*.example.org", "denyFrom = 127.0.0.0/8"))
+        for name, section in (("one.example.org", "one"), ("a.example.org", "wild")):
+            with self.assertRaises(OSError):
+                self.ask(server.port, name)
+            server.wait_log(r"\[%s\].* 127\.0\.0\.1.*denied by denyFrom or allowFrom" % section)
+        self.assertEqual(self.ask(server.port, "other.test"), ("primary", "primary"))
 
     def test_reload(self):
         """Names come and go with the configuration."""
