@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <netdb.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -232,6 +234,25 @@ privileges_drop(const struct privileges *p, struct errmsg *e)
 	return p->user ? become_user(p, e) : 0;
 }
 
+/* Whoever owns the folder may have put a link, of either kind, in the place of the socket
+ * that was just made: nothing else is given away. */
+static int
+give_socket(const char *path, uid_t uid, gid_t gid)
+{
+	int rc = -1, why, fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd == -1)
+		return -1;
+	errno = EPERM;
+	if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_nlink == 1)
+		rc = fchownat(fd, "", uid, gid, AT_EMPTY_PATH);
+	why = errno;
+	close(fd);
+	errno = why;
+	return rc;
+}
+
 int
 privileges_give(const char *path, const char *user, const char *group, struct errmsg *e)
 {
@@ -243,7 +264,7 @@ privileges_give(const char *path, const char *user, const char *group, struct er
 		return -1;
 	if (group != NULL && find_group(group, &gid, e) == -1)
 		return -1;
-	if (lchown(path, uid, gid) == -1)
+	if (give_socket(path, uid, gid) == -1)
 		return errmsg_set(e, "cannot give %s to its owner: %s", path, strerror(errno));
 	return 0;
 }

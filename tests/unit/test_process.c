@@ -404,6 +404,35 @@ START_TEST(test_privileges)
 }
 END_TEST
 
+/* What stands in the place of a socket is not given away, but the socket is. */
+START_TEST(test_give)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	char folder[] = "/tmp/sluss-give-XXXXXX", other[64], owner[24];
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s/socket", folder);
+	snprintf(other, sizeof(other), "%s/other", folder);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	ck_assert_int_eq(privileges_give(un.sun_path, owner, NULL, &e), 0);
+	ck_assert_int_eq(link(un.sun_path, other), 0);
+	ck_assert_int_eq(privileges_give(other, owner, NULL, &e), -1);
+	unlink(other);
+	ck_assert_int_eq(symlink(un.sun_path, other), 0);
+	ck_assert_int_eq(privileges_give(other, owner, NULL, &e), -1);
+	unlink(other);
+	close(open(other, O_CREAT | O_WRONLY, 0600));
+	ck_assert_int_eq(privileges_give(other, owner, NULL, &e), -1);
+	ck_assert_ptr_nonnull(strstr(e.text, "cannot give"));
+	unlink(other);
+	unlink(un.sun_path);
+	rmdir(folder);
+	close(fd);
+}
+END_TEST
+
 /* The service manager's variables. */
 
 START_TEST(test_manager_none)
@@ -493,6 +522,7 @@ main(void)
 	tcase_add_test(tc, test_pidfile);
 	tcase_add_test(tc, test_pidfile_pipe);
 	tcase_add_loop_test(tc, test_privileges, 0, N(privileges));
+	tcase_add_test(tc, test_give);
 	tcase_add_test(tc, test_manager_none);
 	tcase_add_loop_test(tc, test_manager_wrong, 0, N(wrong_fds));
 	tcase_add_test(tc, test_manager);
