@@ -23,6 +23,24 @@ struct conf_strings {
 	size_t n;
 };
 
+/* Where an option was set: all zero, it was not (its default holds). */
+struct conf_mark {
+	unsigned line;      /* from 1; of the command line: 1 */
+	unsigned short file; /* index into config.files */
+	bool here;          /* in this very section, not inherited from the defaults */
+};
+
+/* A list of rules as written, judged when set (conf/rule.h). */
+struct conf_rule {
+	char *text;
+	struct conf_mark at;
+};
+
+struct conf_rules {
+	struct conf_rule *items;
+	size_t n;
+};
+
 /* A list of addresses as written, parsed when set. */
 struct conf_addrs {
 	struct addr_spec *items;
@@ -100,13 +118,6 @@ enum conf_foreground { FOREGROUND_NO, FOREGROUND_YES, FOREGROUND_QUIET };
 /* Options that the table may have. */
 #define CONF_OPTIONS_MAX 160
 
-/* Where an option was set: all zero, it was not (its default holds). */
-struct conf_mark {
-	unsigned line;      /* from 1; of the command line: 1 */
-	unsigned short file; /* index into config.files */
-	bool here;          /* in this very section, not inherited from the defaults */
-};
-
 /* One service: where to listen, where to connect, who may pass.  Times in seconds. */
 struct conf_service {
 	char *name;          /* of the section, verbatim */
@@ -135,6 +146,8 @@ struct conf_service {
 	struct conf_strings cafile;
 	struct conf_strings capath;   /* folders of CA certificates */
 	struct conf_strings checkhost, checkip, checkemail;
+	struct conf_rules allow, deny; /* who may pass of those that are verified */
+	unsigned chain_depth;         /* CAs between the peer and an anchor */
 	struct conf_strings crlfile, crlpath; /* lists of revoked certificates */
 	bool crl_check_chain;         /* of the CAs on the path, too */
 	enum conf_crl_policy crl_policy;

@@ -39,6 +39,8 @@ enum option_type {
 	OPTION_ADDR,     /* struct conf_addrs: the only one */
 	OPTION_ADDRS,    /* struct conf_addrs: one more */
 	OPTION_PREFIXES, /* struct conf_prefixes: one more */
+	OPTION_ALLOW,    /* struct conf_rules: one more (conf/rule.h) */
+	OPTION_DENY,     /* likewise */
 	OPTION_SOCKOPTS, /* struct conf_sockopts: one more */
 	OPTION_CIPHERS,  /* suites12: OpenSSL's cipher string (conf/ciphers.h) */
 	OPTION_SUITES,   /* suites13: names with colons between (conf/ciphers.h) */

@@ -15,4 +15,8 @@ typedef bool paths_fn(void *arg, const char *path, bool folder);
  * one answer was true. */
 bool paths_each(const struct config *, paths_fn *, void *arg);
 
+/* The file that a value of CAfile stands for: itself, or for "system" that of the system's CAs, NULL
+ * where there is none. */
+const char *paths_cas(const char *);
+
 #endif

@@ -104,6 +104,10 @@ bool tls_session_refused(const struct tls_session *);
 int tls_session_keep(struct tls_session *);
 void tls_session_forget(struct tls_session *);
 
+/* Why a peer that was let in would be refused by the rules that only report; the text is in the
+ * message, and forgotten.  NULL: it would not. */
+const char *tls_session_reported(struct tls_session *, struct errmsg *);
+
 /* What was kept: the certificate (and its length), the name; NULL where there is none. */
 const unsigned char *tls_session_peer_der(const struct tls_session *, size_t *);
 const char *tls_session_asked_for(const struct tls_session *);

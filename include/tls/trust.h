@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/errmsg.h"
+#include "base/rule.h"
 #include "tls/cert.h"
 
 /*
@@ -34,7 +35,8 @@ struct trust;
 	X(TRUST_WRONG_NAME, "certificate names another host")                  \
 	X(TRUST_REVOKED, "certificate is revoked")                             \
 	X(TRUST_CRL_EXPIRED, "list of revoked certificates is out of date")    \
-	X(TRUST_CRL_MISSING, "no list of revoked certificates")
+	X(TRUST_CRL_MISSING, "no list of revoked certificates")                \
+	X(TRUST_DENIED, "denied by the rules")
 
 enum trust_verdict {
 #define TRUST_ENUM(name, text) name,
@@ -81,6 +83,20 @@ int trust_add_folder(struct trust *, const char *folder, struct errmsg *);
  * securityLevel has them (cert_level()). */
 void trust_set_level(struct trust *, unsigned);
 
+/* How many CAs may stand between a peer's certificate and an anchor: up to 8, as at first. */
+void trust_set_depth(struct trust *, unsigned);
+
+/*
+ * Adds a rule, which is taken over (and given back with free()).  Whoever passes all
+ * else is refused when a deny rule matches; where there are allow rules, one must match.  Those that
+ * only report are judged by themselves, with the result in the message alone.  Returns 0 or -1.
+ */
+int trust_add_rule(struct trust *, struct rule *, struct errmsg *);
+
+/* All allow rules are exact ones (cert-sha256, spki-sha256), and without CAs and peers they say who may
+ * pass. */
+void trust_pin_by_rules(struct trust *);
+
 /* Whether anything at all was added. */
 bool trust_is_empty(const struct trust *);
 
@@ -98,8 +114,11 @@ bool trust_has_cas(const struct trust *);
  * every case, as are use (extended key usage, along the whole path), key sizes and hashes, CA flag,
  * key usage, path length, name constraints and unknown critical extensions of each certificate on the path.
  *
+ * Last the rules that were added.
+ *
  * Returns the verdict; anything but TRUST_OK has filled the message with the detail: which
- * certificate, what was expected, what was found.  Pure: no clock, no state; any thread.
+ * certificate, what was expected, what was found.  With TRUST_OK the message is empty, or says why a rule
+ * that only reports would have refused.  Pure: no clock, no state; any thread.
  */
 enum trust_verdict trust_judge(const struct trust *, const struct der *chain,
     size_t nchain, bool peer_is_server, const char *const *names, size_t nnames,
@@ -112,6 +131,12 @@ struct crl_set;
 enum trust_verdict trust_judge_with(const struct trust *, struct crl_set *,
     const struct der *chain, size_t nchain, bool peer_is_server, const char *const *names,
     size_t nnames, time_t now, struct errmsg *why);
+
+/* The same, and which rule decided: the text of an allow rule that matched, of a deny rule with
+ * TRUST_DENIED; NULL: none. */
+enum trust_verdict trust_explain(const struct trust *, struct crl_set *,
+    const struct der *chain, size_t nchain, bool peer_is_server, const char *const *names,
+    size_t nnames, time_t now, const char **rule, struct errmsg *why);
 
 /*
  * Whether a certificate names a host.  An IP address in the pattern is compared with

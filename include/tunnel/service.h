@@ -35,6 +35,7 @@ struct service {
 	size_t nnamed;
 	struct addr_list sources;        /* what local means */
 	struct sock_setup setup;         /* of its sockets */
+	atomic_ullong reported;          /* peers that rules which only report would refuse */
 	atomic_uint turns;               /* of its targets, with failover = rr */
 };
 
@@ -48,6 +49,9 @@ int service_name(struct service *, const char *pattern, struct service *);
 
 /* The service for a name: of an exact pattern, else of the first wildcard, else the one itself. */
 struct service *service_for_name(struct service *, const char *);
+
+/* Counts one more of them; returns how many there are. */
+unsigned long long service_count_reported(struct service *);
 
 struct service *service_ref(struct service *);
 void service_unref(struct service *);

@@ -76,7 +76,8 @@ dump_dates(FILE *out, const struct conf_service *s)
 	for (size_t i = 0; i < s->peer.n; i++)
 		dump_certs(out, "peer", s->peer.items[i]);
 	for (size_t i = 0; i < s->cafile.n; i++)
-		dump_certs(out, "CAfile", s->cafile.items[i]);
+		if (strcmp(s->cafile.items[i], "system") != 0)
+			dump_certs(out, "CAfile", s->cafile.items[i]);
 }
 
 void

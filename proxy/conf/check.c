@@ -40,6 +40,17 @@ judge_section(struct judge *j, int level, const char *fmt, ...)
 	va_end(ap);
 }
 
+void
+judge_line(struct judge *j, int level, const struct conf_mark *at, const char *quoted,
+    const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(j, level, at, quoted, fmt, ap);
+	va_end(ap);
+}
+
 /* The row as the section knows it, else the global one. */
 static const struct option *
 row(const char *name)

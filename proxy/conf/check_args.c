@@ -4,6 +4,7 @@
 
 #include "conf/config.h"
 #include "conf/protocol.h"
+#include "conf/rule.h"
 #include "conf/sslopt.h"
 
 /* How many addresses are of the kind. */
@@ -135,7 +136,8 @@ check_insecure(const struct conf_service *s, struct errmsg *why)
 		{ "--capath", s->capath.n }, { "--checkhost", s->checkhost.n },
 		{ "--checkip", s->checkip.n }, { "--checkemail", s->checkemail.n },
 		{ "--crlfile", s->crlfile.n }, { "--crlpath", s->crlpath.n },
-		{ "--redirect", s->redirect.n } };
+		{ "--redirect", s->redirect.n }, { "--allow", s->allow.n },
+		{ "--deny", s->deny.n } };
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (others[i].n > 0)
@@ -158,7 +160,7 @@ check_trust(const struct conf_service *s, struct errmsg *why)
 
 	if (s->insecure)
 		return check_insecure(s, why);
-	if (s->peer.n > 0 || has_cas(s))
+	if (s->peer.n > 0 || has_cas(s) || rules_are_pins(s))
 		return 0;
 	return errmsg_set(why,
 	    "nothing says which %s may pass: add --peer %s.crt (its certificate) or "
@@ -175,7 +177,7 @@ check_names(const struct conf_service *s, struct errmsg *why)
 	size_t i;
 
 	if (!s->client || !has_cas(s) || s->peer.n > 0 || s->checkhost.n > 0 ||
-	    s->checkip.n > 0 || s->checkemail.n > 0)
+	    s->checkip.n > 0 || s->checkemail.n > 0 || rules_name_peer(s))
 		return 0;
 	for (i = 0; i < s->connect.n; i++)
 		if (s->connect.items[i].kind == ADDR_UNIX)
@@ -204,6 +206,17 @@ check_revocation(const struct conf_service *s, struct errmsg *why)
 		return errmsg_set(why, "--crlcheckchain and --crlpolicy do nothing by themselves: "
 		    "add --crlfile FILE or --crlpath FOLDER");
 	return 0;
+}
+
+static int
+check_rules(const struct conf_service *s, struct errmsg *why)
+{
+	const struct conf_rule *line;
+	const char *option;
+
+	if (s->insecure || (line = rules_check(s, &option, why)) == NULL)
+		return 0;
+	return errmsg_prefix(why, "--%s \"%.300s\"", option, line->text);
 }
 
 static int
@@ -245,7 +258,7 @@ config_check(const struct config *config, struct errmsg *why)
 {
 	static int (*const checks[])(
 	    const struct conf_service *, struct errmsg *) = { check_missing, check_accept,
-		check_connect, check_cert, check_trust, check_names,
+		check_connect, check_cert, check_trust, check_names, check_rules,
 		check_revocation, check_sni,
 		check_versions, check_protocol };
 	size_t i, j;

@@ -28,6 +28,10 @@ void judge_section(struct judge *, int level, const char *, ...)
 void judge_option(struct judge *, int level, const char *option, const char *, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Reports about a line of the file, of which this text is quoted. */
+void judge_line(struct judge *, int level, const struct conf_mark *, const char *quoted,
+    const char *, ...) __attribute__((format(printf, 5, 6)));
+
 /* Whether the section or the defaults that it inherited name the option, be its value good or
  * not. */
 bool judge_says(const struct judge *, const char *option);

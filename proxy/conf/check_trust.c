@@ -1,14 +1,16 @@
+#include <stdio.h>
 #include <syslog.h>
 
 #include "check_priv.h"
 #include "conf/sni.h"
 #include "conf/protocol.h"
+#include "conf/rule.h"
 
 bool
 judge_verifies(const struct conf_service *s)
 {
 	return !s->insecure &&
-	    (s->verify_chain || s->verify_peer || s->peer.n > 0 ||
+	    (rules_are_pins(s) || s->verify_chain || s->verify_peer || s->peer.n > 0 ||
 		(s->verify != CONF_VERIFY_OFF && s->verify >= 1) ||
 		(s->profile == PROFILE_STRICT && (s->cafile.n > 0 || s->capath.n > 0)));
 }
@@ -62,11 +64,12 @@ static void
 check_insecure(struct judge *j)
 {
 	static const char *const others[] = { "verifyChain", "verifyPeer", "requireCert",
-		"verify", "peer", "checkHost", "checkIP", "checkEmail" };
+		"verify", "peer", "checkHost", "checkIP", "checkEmail", "allow", "deny" };
 	const struct conf_service *s = j->service;
 	const bool said[] = { s->verify_chain, s->verify_peer, s->require_cert,
 		s->verify != CONF_VERIFY_OFF && s->verify >= 1, s->peer.n > 0,
-		s->checkhost.n > 0, s->checkip.n > 0, s->checkemail.n > 0 };
+		s->checkhost.n > 0, s->checkip.n > 0, s->checkemail.n > 0,
+		s->allow.n > 0, s->deny.n > 0 };
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (said[i])
@@ -101,7 +104,7 @@ check_socket_names(struct judge *j)
 	const struct conf_service *s = j->service;
 
 	if (s->profile != PROFILE_STRICT || !s->client || s->peer.n > 0 ||
-	    judge_names(s) || s->insecure || (s->cafile.n == 0 && s->capath.n == 0))
+	    judge_names(s) || rules_name_peer(s) || s->insecure || (s->cafile.n == 0 && s->capath.n == 0))
 		return;
 	if (s->connect.n == 0)
 		judge_section(j, LOG_ERR,
@@ -130,6 +133,20 @@ check_names(struct judge *j)
 		    "verifyChain = yes or verifyPeer = yes, with CAfile");
 	else
 		check_socket_names(j);
+}
+
+static void
+check_rules(struct judge *j)
+{
+	const struct conf_rule *line;
+	const char *option;
+	char text[320];
+	struct errmsg why;
+
+	if ((line = rules_check(j->service, &option, &why)) == NULL)
+		return;
+	snprintf(text, sizeof(text), "%s = %.300s", option, line->text);
+	judge_line(j, LOG_ERR, &line->at, text, "%s", why.text);
 }
 
 static void
@@ -215,6 +232,7 @@ check_identity(struct judge *j)
 	else {
 		check_peer(j);
 		check_names(j);
+		check_rules(j);
 	}
 	check_redirect(j);
 	check_level(j);

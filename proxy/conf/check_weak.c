@@ -1,6 +1,7 @@
 #include <syslog.h>
 
 #include "check_priv.h"
+#include "conf/rule.h"
 
 /* Who connects, or whom we connect to, is not asked who it is. */
 static void
@@ -29,6 +30,7 @@ warn_unnamed(struct judge *j)
 	const struct conf_service *s = j->service;
 
 	if (!s->client || s->insecure || !judge_verifies(s) || judge_names(s) ||
+	    rules_name_peer(s) ||
 	    s->peer.n > 0 || s->verify_peer ||
 	    (s->verify != CONF_VERIFY_OFF && s->verify >= 3))
 		return;

@@ -43,6 +43,9 @@ field_copy(const struct option *o, void *to, const void *from)
 	case OPTION_ADDR:
 	case OPTION_ADDRS:
 		return list_copy_addrs(FIELD(o, to), CONST_FIELD(o, from));
+	case OPTION_ALLOW:
+	case OPTION_DENY:
+		return list_copy_rules(FIELD(o, to), CONST_FIELD(o, from));
 	case OPTION_PREFIXES:
 		return list_copy_plain(FIELD(o, to), CONST_FIELD(o, from), sizeof(struct addr_prefix));
 	case OPTION_SOCKOPTS:
@@ -103,6 +106,10 @@ field_release(const struct option *o, void *base)
 	case OPTION_ADDRS:
 		list_free_addrs(FIELD(o, base));
 		break;
+	case OPTION_ALLOW:
+	case OPTION_DENY:
+		list_free_rules(FIELD(o, base));
+		break;
 	case OPTION_PREFIXES:
 	case OPTION_SOCKOPTS:
 		list_free_plain(FIELD(o, base));
@@ -123,6 +130,8 @@ field_is_list(enum option_type type)
 	case OPTION_ENV:
 	case OPTION_ADDRS:
 	case OPTION_PREFIXES:
+	case OPTION_ALLOW:
+	case OPTION_DENY:
 	case OPTION_SOCKOPTS:
 		return true;
 	default:

@@ -282,6 +282,10 @@ field_read(const struct option *o, void *base, const char *value, struct errmsg 
 		return list_add_addr(value, field, why);
 	case OPTION_PREFIXES:
 		return list_add_prefix(value, field, why);
+	case OPTION_ALLOW:
+	case OPTION_DENY:
+		return list_add_rule(value, o->type == OPTION_DENY,
+		    &((const struct conf_service *)base)->marks[options_index(o)], field, why);
 	case OPTION_SOCKOPTS:
 		return list_add_sockopt(value, field, why);
 	case OPTION_CIPHERS:

@@ -57,6 +57,7 @@ text_list(const struct option *o, const void *field, size_t i, char *text, size_
 	const struct conf_addrs *addrs = field;
 	const struct conf_prefixes *prefixes = field;
 	const struct conf_sockopts *sockopts = field;
+	const struct conf_rules *rules = field;
 	char prefix[PREFIX_TEXT];
 
 	switch (o->type) {
@@ -66,6 +67,9 @@ text_list(const struct option *o, const void *field, size_t i, char *text, size_
 	case OPTION_PREFIXES:
 		return i < prefixes->n ?
 		    text_of(prefix_text(&prefixes->items[i], prefix), text, size) : NULL;
+	case OPTION_ALLOW:
+	case OPTION_DENY:
+		return i < rules->n ? text_of(rules->items[i].text, text, size) : NULL;
 	case OPTION_SOCKOPTS:
 		return i < sockopts->n ? text_sockopt(&sockopts->items[i], text, size) : NULL;
 	default:

@@ -21,16 +21,20 @@ int list_add_string(const char *, int (*read)(const char *, char **, struct errm
     struct conf_strings *, struct errmsg *);
 int list_add_addr(const char *, struct conf_addrs *, struct errmsg *);
 int list_add_prefix(const char *, struct conf_prefixes *, struct errmsg *);
+int list_add_rule(const char *, bool deny, const struct conf_mark *, struct conf_rules *,
+    struct errmsg *);
 int list_add_sockopt(const char *, struct conf_sockopts *, struct errmsg *);
 
 /* Copies into what owns nothing.  plain: a list whose items, of that size, own nothing. */
 int list_copy_strings(struct conf_strings *, const struct conf_strings *);
 int list_copy_addrs(struct conf_addrs *, const struct conf_addrs *);
+int list_copy_rules(struct conf_rules *, const struct conf_rules *);
 int list_copy_plain(void *to, const void *from, size_t size);
 
 /* Empties a list and frees what it owned. */
 void list_free_strings(struct conf_strings *);
 void list_free_addrs(struct conf_addrs *);
+void list_free_rules(struct conf_rules *);
 void list_free_plain(void *);
 
 #endif

@@ -61,7 +61,8 @@ const struct option option_table[] = {
 	{ .name = "CAfile", .type = OPTION_PATHS, SERVICE(cafile), BOTH,
 	    .argument = "FILE",
 	    .help = "Let pass the certificates that the CAs in this PEM file have "
-	        "issued; together with peer, both must hold." },
+	        "issued; together with peer, both must hold. The word system stands for the "
+	        "CAs of this machine." },
 	{ .name = "CApath", .type = OPTION_PATHS, SERVICE(capath), BOTH,
 	    .argument = "FOLDER",
 	    .help = "The same for every PEM file in a folder, read at the start." },
@@ -78,6 +79,16 @@ const struct option option_table[] = {
 	    .argument = "EMAIL",
 	    .help = "The email address that the peer's certificate must have, or one of "
 	        "them." },
+	{ .name = "allow", .type = OPTION_ALLOW, SERVICE(allow), BOTH, OURS,
+	    .argument = "RULE",
+	    .help = "Of those that are verified, let pass only whose certificate has all that "
+	        "such a line says: cn, ou, dns, uri, ip, email, serial, cert-sha256, "
+	        "spki-sha256, issuer-spki-sha256, each as KEY=VALUE; report in front: only "
+	        "log who would be refused." },
+	{ .name = "deny", .type = OPTION_DENY, SERVICE(deny), BOTH, OURS,
+	    .argument = "RULE",
+	    .help = "Refuse those whose certificate has all that such a line says, whatever "
+	        "allow says." },
 	{ .name = "insecure", .type = OPTION_FLAG, SERVICE(insecure), OURS,
 	    .commands = OPTION_FOR_BOTH,
 	    .argument = "yes|no", .initial = "no",
@@ -118,6 +129,10 @@ const struct option option_table[] = {
 	{ .name = "expiredPeers", .type = OPTION_CHOICE, SERVICE(expired_peers), BOTH, OURS,
 	    WORDS("end", "keep"), .argument = "end|keep", .initial = "end",
 	    .help = "What becomes of an open tunnel when the peer's certificate expires." },
+	{ .name = "chainDepth", .type = OPTION_COUNT, SERVICE(chain_depth), BOTH, OURS,
+	    .argument = "NUMBER", .initial = "8", RANGE(0, 8),
+	    .help = "How many CAs may stand between the peer's certificate and one of the "
+	        "CAfile." },
 	{ .name = "securityLevel", .type = OPTION_COUNT, SERVICE(security_level), BOTH,
 	    .argument = "LEVEL", .initial = "2", RANGE(0, 5),
 	    .help = "The least size of keys: up to 2 RSA 2048 and ECDSA P-256, 3 RSA 3072, "

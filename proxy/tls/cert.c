@@ -21,6 +21,13 @@ x509_fingerprint(const struct x509 *c, unsigned char *fp)
 		assert(!"a hash of bytes in memory");
 }
 
+void
+x509_key_fingerprint(const struct x509 *c, unsigned char *fp)
+{
+	if (wc_Sha256Hash(c->spki.p, (word32)c->spki.n, fp) != 0)
+		assert(!"a hash of bytes in memory");
+}
+
 static char *
 append(char **at, const char *text)
 {

@@ -62,6 +62,13 @@ add_trust(struct digest *d, const struct trust *t)
 	add_number(d, t->chain);
 	add_number(d, t->pinned);
 	add_number(d, t->level);
+	add_number(d, t->depth);
+	add_number(d, t->by_rules);
+	add_number(d, t->nrules);
+	for (size_t i = 0; i < t->nrules; i++) {
+		add_number(d, t->rules[i]->deny);
+		add(d, t->rules[i]->text, strlen(t->rules[i]->text));
+	}
 	add_number(d, t->npeers);
 	for (size_t i = 0; i < t->npeers; i++)
 		add(d, t->peers[i], sizeof(t->peers[i]));

@@ -27,7 +27,7 @@ enum rank {
 };
 
 struct walk {
-	const struct path_search *s;
+	struct path_search *s;
 	const struct x509 *path[PATH_DEPTH + 2]; /* with the peer's and an anchor */
 	size_t n;
 	struct check checks[PATH_SIGNATURES];
@@ -124,9 +124,12 @@ path_holds(struct walk *w)
 		return false;
 	}
 	v = crl_judge_path(w->s->occasion->crls, w->path, w->n, w->s->occasion->now, &why);
-	if (v != TRUST_OK)
+	if (v != TRUST_OK) {
 		keep(w, RANK_REVOKED, v, &why);
-	return v == TRUST_OK;
+		return false;
+	}
+	w->s->issuer = w->path[1];
+	return true;
 }
 
 /* Why no issuer was found, where a certificate of that name would have been one. */
@@ -232,7 +235,7 @@ climb(struct walk *w)
 		if (!may_issue(p, end) || is_on_path(w, p) || is_anchor(w, p))
 			continue;
 		found = true;
-		if (w->n == PATH_DEPTH + 1)
+		if (w->n == w->s->depth + 1)
 			continue;
 		w->path[w->n++] = p;
 		if (climb(w))
@@ -245,19 +248,19 @@ climb(struct walk *w)
 }
 
 enum trust_verdict
-path_find(const struct path_search *s, struct errmsg *why)
+path_find(struct path_search *s, struct errmsg *why)
 {
 	struct walk w = { .s = s, .n = 1, .verdict = TRUST_BAD_CHAIN };
 
-	assert(s->npresented >= 1 && s->npresented <= PATH_PRESENTED);
+	assert(s->npresented >= 1 && s->npresented <= PATH_PRESENTED && s->depth <= PATH_DEPTH);
 	w.path[0] = &s->presented[0];
 	if (climb(&w))
 		return TRUST_OK;
 	if (w.rank == RANK_NONE)
 		errmsg_set(&w.why,
-		    "the chain has more than %d CAs, or is too tangled to "
+		    "the chain has more than %u CAs between, or is too tangled to "
 		    "find a way through it",
-		    PATH_DEPTH);
+		    s->depth);
 	*why = w.why;
 	return w.verdict;
 }

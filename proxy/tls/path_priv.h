@@ -26,11 +26,13 @@ struct path_search {
 	const struct anchor *anchors;
 	size_t nanchors;
 	const struct occasion *occasion;
+	unsigned depth;                /* CAs between, at most: up to PATH_DEPTH */
+	const struct x509 *issuer;     /* found: whose key has verified presented[0] */
 };
 
 /* Looks for a path from the peer's certificate, which has been judged by itself, to an
  * anchor.  Returns TRUST_OK when there is one that keeps all rules; else the verdict of
  * the path that came closest, with the message filled. */
-enum trust_verdict path_find(const struct path_search *, struct errmsg *);
+enum trust_verdict path_find(struct path_search *, struct errmsg *);
 
 #endif

@@ -103,7 +103,7 @@ judge(struct tls_session *s, const WOLFSSL_X509_STORE_CTX *store)
 		errmsg_set(&why, "out of memory");
 		s->verdict = TRUST_MALFORMED;
 	}
-	if (s->verdict != TRUST_OK && s->why == NULL && (s->why = malloc(sizeof(why))) != NULL)
+	if ((s->verdict != TRUST_OK || why.text[0] != '\0') && s->why == NULL && (s->why = malloc(sizeof(why))) != NULL)
 		*s->why = why;
 }
 
@@ -415,6 +415,17 @@ tls_session_forget(struct tls_session *s)
 	free(s->peer_der);
 	s->peer_der = NULL;
 	s->peer_der_len = 0;
+}
+
+const char *
+tls_session_reported(struct tls_session *s, struct errmsg *e)
+{
+	if (s->verdict != TRUST_OK || s->why == NULL)
+		return NULL;
+	*e = *s->why;
+	free(s->why);
+	s->why = NULL;
+	return e->text;
 }
 
 const unsigned char *

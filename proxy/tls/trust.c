@@ -21,8 +21,12 @@ trust_verdict_text(enum trust_verdict v)
 struct trust *
 trust_new(void)
 {
+	struct trust *t;
+
 	hashes_warm_up();
-	return calloc(1, sizeof(struct trust));
+	if ((t = calloc(1, sizeof(*t))) != NULL)
+		t->depth = PATH_DEPTH;
+	return t;
 }
 
 void
@@ -36,6 +40,9 @@ trust_free(struct trust *t)
 		free(t->anchors[i].der.data);
 	free(t->anchors);
 	free(t->peers);
+	for (i = 0; i < t->nrules; i++)
+		free(t->rules[i]);
+	free(t->rules);
 	free(t);
 }
 
@@ -43,6 +50,13 @@ void
 trust_set_level(struct trust *t, unsigned level)
 {
 	t->level = level;
+}
+
+void
+trust_set_depth(struct trust *t, unsigned depth)
+{
+	assert(depth <= PATH_DEPTH);
+	t->depth = depth;
 }
 
 bool
@@ -87,7 +101,7 @@ judge_pin(const struct trust *t, const struct x509 *leaf, struct errmsg *why)
 
 /* What the CA file names exactly needs no issuer.  But one that has revoked it is heeded. */
 static enum trust_verdict
-judge_exact(const struct path_search *s, struct errmsg *why)
+judge_exact(struct path_search *s, struct errmsg *why)
 {
 	struct errmsg e;
 
@@ -97,29 +111,51 @@ judge_exact(const struct path_search *s, struct errmsg *why)
 	return TRUST_REVOKED;
 }
 
+/* What is known of a peer: its certificate, and from a path that holds its issuer's. */
+struct peer {
+	const struct der *chain;
+	size_t nchain;
+	struct x509 leaf, issuer;
+	bool has_issuer;
+};
+
+static void
+keep_issuer(struct peer *p, const struct path_search *s)
+{
+	if (s->issuer == NULL)
+		return;
+	p->issuer = *s->issuer;
+	p->has_issuer = true;
+}
+
 /* The CA file must have the certificate itself, or a CA at the end of a path from it. */
 static enum trust_verdict
-judge_origin(const struct trust *t, const struct x509 *leaf, const struct der *chain,
-    size_t nchain, const struct occasion *o, struct errmsg *why)
+judge_origin(const struct trust *t, struct peer *p, const struct occasion *o,
+    struct errmsg *why)
 {
 	struct x509 presented[PATH_PRESENTED];
 	struct path_search s = { .presented = presented,
 		.npresented = 1,
 		.anchors = t->anchors,
 		.nanchors = t->nanchors,
-		.occasion = o };
-	bool exact = trust_has_anchor(t, leaf) && (!t->chain || x509_self_issued(leaf));
+		.occasion = o,
+		.depth = t->depth };
+	bool exact = trust_has_anchor(t, &p->leaf) &&
+	    (!t->chain || x509_self_issued(&p->leaf));
+	enum trust_verdict v;
 	size_t i;
 
-	if (exact && (o->crls == NULL || x509_self_issued(leaf)))
+	if (exact && ((o->crls == NULL && t->nrules == 0) || x509_self_issued(&p->leaf)))
 		return TRUST_OK;
-	presented[0] = *leaf;
+	presented[0] = p->leaf;
 	/* What cannot be read among the others is as if it had not been sent. */
-	for (i = 1; i < nchain && s.npresented < PATH_PRESENTED; i++)
-		if (x509_parse(&presented[s.npresented], chain[i].data, chain[i].len) ==
-		    NULL)
+	for (i = 1; i < p->nchain && s.npresented < PATH_PRESENTED; i++)
+		if (x509_parse(&presented[s.npresented], p->chain[i].data,
+			p->chain[i].len) == NULL)
 			s.npresented++;
-	return exact ? judge_exact(&s, why) : path_find(&s, why);
+	v = exact ? judge_exact(&s, why) : path_find(&s, why);
+	keep_issuer(p, &s);
+	return v;
 }
 
 static enum trust_verdict
@@ -151,34 +187,68 @@ trust_judge(const struct trust *t, const struct der *chain, size_t nchain,
 	    t, NULL, chain, nchain, peer_is_server, names, nnames, now, why);
 }
 
+static enum trust_verdict
+judge_rules(const struct trust *t, const struct peer *p, const struct rule **by,
+    struct errmsg *why)
+{
+	const struct applicant a = { &p->leaf, p->has_issuer ? &p->issuer : NULL };
+
+	return authorise(t, &a, by, why);
+}
+
+static enum trust_verdict
+judge(const struct trust *t, struct peer *p, const struct occasion *o,
+    const char *const *names, size_t nnames, const struct rule **by, struct errmsg *why)
+{
+	enum trust_verdict v;
+	const char *wrong;
+
+	if (p->nchain == 0) {
+		errmsg_set(why, "the peer presented no certificate");
+		return TRUST_NO_CERT;
+	}
+	if ((wrong = x509_parse(&p->leaf, p->chain[0].data, p->chain[0].len)) != NULL) {
+		errmsg_set(why, "the peer's certificate is malformed: %s", wrong);
+		return TRUST_MALFORMED;
+	}
+	if (trust_is_empty(t) && !t->by_rules) {
+		errmsg_set(why, "neither peer certificates nor CAs are configured");
+		return TRUST_UNKNOWN_CA;
+	}
+	if ((t->pinned || t->npeers > 0) && (v = judge_pin(t, &p->leaf, why)) != TRUST_OK)
+		return v;
+	if ((v = rules_leaf(&p->leaf, o, why)) != TRUST_OK)
+		return v;
+	if ((t->chain || t->nanchors > 0) && (v = judge_origin(t, p, o, why)) != TRUST_OK)
+		return v;
+	if ((v = judge_name(&p->leaf, names, nnames, why)) != TRUST_OK)
+		return v;
+	return judge_rules(t, p, by, why);
+}
+
 enum trust_verdict
 trust_judge_with(const struct trust *t, struct crl_set *crls, const struct der *chain,
     size_t nchain, bool peer_is_server, const char *const *names, size_t nnames,
     time_t now, struct errmsg *why)
 {
-	const struct occasion o = { peer_is_server, now, t->level, crls };
-	enum trust_verdict v;
-	struct x509 leaf;
-	const char *wrong;
+	const char *rule;
 
-	if (nchain == 0) {
-		errmsg_set(why, "the peer presented no certificate");
-		return TRUST_NO_CERT;
-	}
-	if ((wrong = x509_parse(&leaf, chain[0].data, chain[0].len)) != NULL) {
-		errmsg_set(why, "the peer's certificate is malformed: %s", wrong);
-		return TRUST_MALFORMED;
-	}
-	if (trust_is_empty(t)) {
-		errmsg_set(why, "neither peer certificates nor CAs are configured");
-		return TRUST_UNKNOWN_CA;
-	}
-	if ((t->pinned || t->npeers > 0) && (v = judge_pin(t, &leaf, why)) != TRUST_OK)
-		return v;
-	if ((v = rules_leaf(&leaf, &o, why)) != TRUST_OK)
-		return v;
-	if ((t->chain || t->nanchors > 0) &&
-	    (v = judge_origin(t, &leaf, chain, nchain, &o, why)) != TRUST_OK)
-		return v;
-	return judge_name(&leaf, names, nnames, why);
+	return trust_explain(
+	    t, crls, chain, nchain, peer_is_server, names, nnames, now, &rule, why);
+}
+
+enum trust_verdict
+trust_explain(const struct trust *t, struct crl_set *crls, const struct der *chain,
+    size_t nchain, bool peer_is_server, const char *const *names, size_t nnames,
+    time_t now, const char **rule, struct errmsg *why)
+{
+	const struct occasion o = { peer_is_server, now, t->level, crls };
+	struct peer p = { .chain = chain, .nchain = nchain };
+	const struct rule *by = NULL;
+	enum trust_verdict v;
+
+	why->text[0] = '\0';
+	v = judge(t, &p, &o, names, nnames, &by, why);
+	*rule = by != NULL ? by->text : NULL;
+	return v;
 }

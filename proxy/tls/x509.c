@@ -36,10 +36,14 @@ read_validity(struct x509 *c, struct span *tbs)
 static const char *
 read_key(struct x509 *c, struct span *tbs)
 {
+	struct element e;
 	struct span body;
 
-	if (!asn1_take(tbs, TAG_SEQUENCE, &body) ||
-	    !asn1_take(&body, TAG_SEQUENCE, &c->key_alg) ||
+	if (!asn1_next(tbs, &e) || e.tag != TAG_SEQUENCE)
+		return "its public key cannot be read";
+	c->spki = e.whole;
+	body = e.body;
+	if (!asn1_take(&body, TAG_SEQUENCE, &c->key_alg) ||
 	    !asn1_take_octet_bits(&body, &c->key) || body.n != 0)
 		return "its public key cannot be read";
 	return NULL;

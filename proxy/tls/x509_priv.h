@@ -20,6 +20,7 @@ struct x509 {
 	struct span issuer; /* Names, without tag and length */
 	struct span subject;
 	struct span key_alg; /* AlgorithmIdentifier, without tag and length */
+	struct span spki;    /* SubjectPublicKeyInfo, with tag and length */
 	struct span key;     /* the bits of the subject's public key */
 	struct span sig_alg; /* like key_alg; the same inside and outside */
 	struct span sig;
@@ -54,6 +55,9 @@ const char *x509_parse(struct x509 *, const unsigned char *, size_t);
 
 /* The SHA-256 of all of it, into CERT_FP_LEN bytes. */
 void x509_fingerprint(const struct x509 *, unsigned char *);
+
+/* The same of its public key (SubjectPublicKeyInfo). */
+void x509_key_fingerprint(const struct x509 *, unsigned char *);
 
 /* Whether both are the same, byte for byte. */
 bool x509_same(const struct x509 *, const struct x509 *);

@@ -112,6 +112,18 @@ handshake_failed(struct tunnel *t, struct endpoint *ep, enum iores why)
 	return tunnel_go(t, &tunnel_farewell);
 }
 
+/* The rules that only report, of which the operator wants to know what they would do. */
+static void
+tell_reported(struct tunnel *t, struct endpoint *ep)
+{
+	struct errmsg why;
+
+	if (tls_session_reported(ep->tls, &why) == NULL)
+		return;
+	tunnel_log(t, LOG_NOTICE, "Service [%s] would refuse %s (%llu so far): %s",
+	    t->service->conf->name, t->from, service_count_reported(t->service), why.text);
+}
+
 /* A peer that may not pass goes elsewhere, if there is where. */
 static enum verdict
 handshake_done(struct tunnel *t, struct endpoint *ep)
@@ -119,6 +131,7 @@ handshake_done(struct tunnel *t, struct endpoint *ep)
 	trace_negotiated(t);
 	tunnel_limit(t, 0);
 	t->opening->met = !tls_session_refused(ep->tls);
+	tell_reported(t, ep);
 	if (t->opening->met)
 		return STEP_NEXT;
 	tls_session_failure(ep->tls, &t->opening->why);

@@ -4,12 +4,15 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "conf/paths.h"
+#include "conf/rule.h"
 #include "conf/sslopt.h"
 
 /* What all the options about verifying come to. */
 struct verification {
 	bool chain;  /* a path to a CA in CAfile or CApath */
 	bool exact;  /* the very certificate in CAfile or CApath */
+	bool pins;   /* the certificates and keys in allow, and no other says who may pass */
 	bool anyone; /* nothing is verified */
 	enum tls_ask ask;
 };
@@ -34,7 +37,8 @@ verification_of(const struct conf_service *c)
 
 	if (c->profile == PROFILE_STRICT && !v.exact)
 		v.chain = has_cas(c);
-	v.anyone = c->insecure || (!v.chain && !v.exact && c->peer.n == 0);
+	v.pins = !v.chain && !v.exact && c->peer.n == 0 && rules_are_pins(c);
+	v.anyone = c->insecure || (!v.chain && !v.exact && !v.pins && c->peer.n == 0);
 	if (c->insecure)
 		v.ask = TLS_ASK_OPTIONAL;
 	else if (v.anyone && !c->require_cert)
@@ -48,7 +52,8 @@ verification_of(const struct conf_service *c)
 bool
 policy_names_host(const struct conf_service *c)
 {
-	return c->client && c->profile == PROFILE_STRICT && !c->insecure && has_cas(c);
+	return c->client && c->profile == PROFILE_STRICT && !c->insecure && has_cas(c) &&
+	    !rules_name_peer(c);
 }
 
 static int
@@ -71,14 +76,37 @@ add_cas(struct trust *t, const struct conf_service *c, const struct verification
 	if (!ours)
 		trust_read_as(t, v->chain, v->exact);
 	for (size_t i = 0; i < c->cafile.n; i++) {
-		rc = ours ? trust_add_cas(t, c->cafile.items[i], e) :
-		    trust_add_file(t, c->cafile.items[i], e);
+		const char *file = paths_cas(c->cafile.items[i]);
+
+		if (file == NULL)
+			return errmsg_set(e, "CAfile = system: this system has no file of CAs "
+			    "where one is looked for: install ca-certificates, or name the file");
+		rc = ours ? trust_add_cas(t, file, e) : trust_add_file(t, file, e);
+		/* Among so many some are always out of date. */
+		if (rc == 1 && file != c->cafile.items[i])
+			rc = 0;
 		if (warned(c, rc, e) == -1)
 			return -1;
 	}
 	for (size_t i = 0; i < c->capath.n; i++)
 		if (warned(c, trust_add_folder(t, c->capath.items[i], e), e) == -1)
 			return -1;
+	return 0;
+}
+
+static int
+add_rules(struct trust *t, const struct conf_rules *list, bool deny, struct errmsg *e)
+{
+	struct rule *r;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if ((r = rule_parse(list->items[i].text, deny, e)) == NULL)
+			return -1;
+		if (trust_add_rule(t, r, e) == -1) {
+			free(r);
+			return -1;
+		}
+	}
 	return 0;
 }
 
@@ -92,14 +120,19 @@ trust_of(const struct conf_service *c, const struct verification *v, struct errm
 		return NULL;
 	}
 	trust_set_level(t, c->security_level);
+	trust_set_depth(t, c->chain_depth);
 	if (v->anyone)
 		return t;
+	if (v->pins)
+		trust_pin_by_rules(t);
+	if (add_rules(t, &c->allow, false, e) == -1 || add_rules(t, &c->deny, true, e) == -1)
+		goto err;
 	if ((v->chain || v->exact) && add_cas(t, c, v, e) == -1)
 		goto err;
 	for (size_t i = 0; i < c->peer.n; i++)
 		if (trust_add_peers(t, c->peer.items[i], e) == -1)
 			goto err;
-	if (trust_is_empty(t) && c->profile == PROFILE_STRICT) {
+	if (trust_is_empty(t) && !v->pins && c->profile == PROFILE_STRICT) {
 		errmsg_set(e, "there is no certificate in CApath, so nobody could pass: add "
 		    "those of the CAs to trust");
 		goto err;
@@ -123,6 +156,8 @@ check(const struct conf_service *c, const struct verification *v, struct errmsg 
 	if (c->checkhost.n + c->checkip.n + c->checkemail.n > 0)
 		return errmsg_set(e, "checkHost, checkIP and checkEmail need verifyChain or "
 		    "verifyPeer");
+	if (c->allow.n + c->deny.n > 0)
+		return errmsg_set(e, "allow and deny need verifyChain, verifyPeer or peer");
 	if (c->redirect.n > 0)
 		return errmsg_set(e, "redirect needs verifyChain or verifyPeer");
 	return 0;

@@ -98,6 +98,12 @@ service_for_name(struct service *s, const char *name)
 	return s;
 }
 
+unsigned long long
+service_count_reported(struct service *s)
+{
+	return atomic_fetch_add_explicit(&s->reported, 1, memory_order_relaxed) + 1;
+}
+
 struct service *
 service_ref(struct service *s)
 {

@@ -282,3 +282,19 @@ openssl ecparam -name prime256v1 -genkey -out params.key 2> /dev/null
 openssl x509 -in root.pem -outform DER -out root.der
 openssl pkey -in root.key -outform DER -out root_key.der
 openssl x509 -in root.pem -trustout -addtrust serverAuth -out trusted.pem
+
+# --- Names that rules are asked about.
+cert r_ann '/CN=Ann Smith/OU=dev/OU=ops' self 'extendedKeyUsage = clientAuth'
+cert r_nobody '/O=Nobody' self 'extendedKeyUsage = clientAuth'
+cert r_two '/CN=one/CN=two' self 'extendedKeyUsage = clientAuth'
+cert r_nul '/CN=r_nulQxx' self 'extendedKeyUsage = clientAuth'
+cert r_utf8 '/CN=Grüße' self 'extendedKeyUsage = clientAuth'
+cert r_mapped '/CN=mapped' self 'subjectAltName = IP:::ffff:127.0.0.1'
+cert r_deep '/CN=deep' self 'subjectAltName = URI:spiffe://test/db/one/two'
+cert r_uris '/CN=uris' self 'subjectAltName = URI:spiffe://test/a, URI:spiffe://test/b'
+cert r_query '/CN=query' self 'subjectAltName = URI:spiffe://test/a?b'
+cert r_slash '/CN=slash' self 'subjectAltName = URI:spiffe://test/a/'
+cert r_upper '/CN=upper' self 'subjectAltName = URI:spiffe://Test/a'
+cert r_percent '/CN=percent' self 'subjectAltName = URI:spiffe://test/a%2fb'
+cert r_web '/CN=web' self 'subjectAltName = URI:https://a.test/x?y=z'
+cert r_serial '/CN=serial' self '-set_serial 0x123'
