@@ -49,15 +49,19 @@ roster_unref(struct roster *r)
 	free(r);
 }
 
-/* The service of now in the place of an earlier one. */
+/* The service of now in the place of an earlier one: that of the same name; among equals,
+ * which names may be, the one of the same place. */
 static const struct service *
 successor(const struct roster *r, const struct service *s)
 {
+	const size_t place = (size_t)(s->conf - s->config->services);
+	const struct service *found = NULL;
+
 	for (size_t i = 0; i < r->n; i++)
-		if (strcmp(r->services[i]->conf->name, s->conf->name) == 0)
-			return r->services[i]->conf->client == s->conf->client ?
-			    r->services[i] : NULL;
-	return NULL;
+		if (strcmp(r->services[i]->conf->name, s->conf->name) == 0 &&
+		    (found == NULL || i == place))
+			found = r->services[i];
+	return found != NULL && found->conf->client == s->conf->client ? found : NULL;
 }
 
 static bool

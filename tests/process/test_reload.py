@@ -278,6 +278,37 @@ class Files(Configured):
         self.assertEqual(self.ports(sluss)["b"], first["b"])
         self.assertEqual(sum("[b]" in l and "bound to" in l for l in sluss.lines), 1)
 
+    def test_sections_of_one_name(self):
+        """Each one's tunnels are judged by its own rules."""
+        def section(peer):
+            return ["[a]", "accept = 127.0.0.1:0", "connect = " + self.target.target,
+                    "cert = " + self.path("one.pem"), "profile = strict",
+                    "peer = " + self.path(peer + ".crt")]
+
+        def client(name, port):
+            ctx = self.anyone()
+            ctx.load_cert_chain(self.path(name + ".pem"))
+            tls = self.own(ctx.wrap_socket(connect(port)))
+            tls.sendall(b"1")
+            self.assertEqual(tls.recv(1), b"1")
+            return tls
+
+        self.identity("three")
+        sluss = self.serve(section("one"), section("two"))
+        ports = [int(m.group(3).rsplit(":", 1)[1])
+                 for m in map(BOUND.search, list(sluss.lines)) if m]
+        first, second = client("one", ports[0]), client("two", ports[1])
+        self.assert_reloaded(sluss)
+        self.write(section("three"), section("two"))
+        self.assert_reloaded(sluss)
+        sluss.wait_log(r"denied: .*has the fingerprint")
+        self.assertEqual(sum("denied:" in l for l in sluss.lines), 1)
+        with self.assertRaises((ssl.SSLError, ConnectionError)):
+            if first.recv(1) == b"":
+                raise ConnectionError
+        second.sendall(b"2")
+        self.assertEqual(second.recv(1), b"2")
+
     def test_an_address_changes_hands(self):
         """A listener that stays serves what the new file says: another section, by port."""
         sluss = self.serve(self.section("a", "127.0.0.1:0"))
