@@ -89,6 +89,10 @@ const char *cert_fingerprint_text(const unsigned char *, char *);
 /* "2027-01-31 08:30:59 UTC" into a buffer of 32 bytes; returns it. */
 const char *cert_time_text(int64_t, char *);
 
+/* "3 days", "1 hour", "20 seconds": a time that passed or has to, in its largest whole unit. */
+#define CERT_SPAN_TEXT 48
+const char *cert_span_text(int64_t seconds, char *);
+
 /* Judges a certificate of ours or of the peer's by itself: key type and size
  * (RSA from 2048 bits, ECDSA from P-256, Ed25519) and signature hash (no MD5, no
  * SHA-1; the signature of a self-signed certificate is judged too, since the old

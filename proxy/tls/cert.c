@@ -99,6 +99,24 @@ cert_time_text(int64_t when, char *text)
 	return text;
 }
 
+const char *
+cert_span_text(int64_t seconds, char *text)
+{
+	static const struct {
+		int64_t seconds;
+		const char *one;
+	} units[] = { { 86400, "day" }, { 3600, "hour" }, { 60, "minute" }, { 1, "second" } };
+	size_t i = 0;
+	int64_t n;
+
+	while (i < 3 && seconds < units[i].seconds)
+		i++;
+	n = seconds / units[i].seconds;
+	snprintf(text, CERT_SPAN_TEXT, "%lld %s%s", (long long)n, units[i].one,
+	    n == 1 ? "" : "s");
+	return text;
+}
+
 int
 cert_strong(const struct der *der, struct errmsg *e)
 {

@@ -15,17 +15,19 @@ about(const struct x509 *c, enum trust_verdict v, struct errmsg *e)
 static enum trust_verdict
 judge_dates(const struct x509 *c, int64_t now, struct errmsg *e)
 {
-	char then_text[32], now_text[32];
+	char then_text[32], now_text[32], span[CERT_SPAN_TEXT];
 
 	cert_time_text(now, now_text);
 	if (now > c->not_after) {
-		errmsg_set(e, "it expired on %s; it is %s now",
-		    cert_time_text(c->not_after, then_text), now_text);
+		errmsg_set(e, "it expired on %s, %s ago; it is %s now",
+		    cert_time_text(c->not_after, then_text),
+		    cert_span_text(now - c->not_after, span), now_text);
 		return about(c, TRUST_EXPIRED, e);
 	}
 	if (now < c->not_before) {
-		errmsg_set(e, "it is valid from %s on; it is %s now",
-		    cert_time_text(c->not_before, then_text), now_text);
+		errmsg_set(e, "it is valid from %s on, in %s; it is %s now",
+		    cert_time_text(c->not_before, then_text),
+		    cert_span_text(c->not_before - now, span), now_text);
 		return about(c, TRUST_NOT_YET, e);
 	}
 	return TRUST_OK;
