@@ -53,6 +53,9 @@ void trust_free(struct trust *);
  * (by SHA-256 fingerprint).  A weak one is refused (cert_strong).  Returns 0 or -1. */
 int trust_add_peers(struct trust *, const char *file, struct errmsg *);
 
+/* The same with one certificate. */
+int trust_add_peer(struct trust *, const struct der *, struct errmsg *);
+
 /* Adds the CAs of the PEM file as anchors.  A certificate that is not a CA is
  * trusted exactly, never as an issuer: the library would let it issue.  An expired anchor
  * is kept and a message about it returned in the errmsg with result 1.  Returns 0,

@@ -118,8 +118,8 @@ no_parameters(struct span rest, bool null_too)
 	return rest.n == 0 || (null_too && SPAN_IS(rest, "\x05\x00"));
 }
 
-static size_t
-bits_of(struct span number)
+size_t
+pubkey_bits(struct span number)
 {
 	size_t bits = number.n * 8;
 	unsigned top;
@@ -154,13 +154,13 @@ read_rsa(const struct x509 *c, struct pubkey *k, struct errmsg *e)
 	    !take_positive(&body, &k->modulus) || !take_positive(&body, &k->exponent) ||
 	    body.n != 0)
 		return errmsg_set(e, "its RSA key cannot be read");
-	n = bits_of(k->modulus);
+	n = pubkey_bits(k->modulus);
 	if (n < RSA_BITS_LEAST || n > RSA_BITS_MOST)
 		return errmsg_set(e, "its RSA key has %zu bits; %d to %d are accepted", n,
 		    RSA_BITS_LEAST, RSA_BITS_MOST);
 	/* With the exponent 1 anybody can sign; a huge one makes each check slow. */
-	if ((k->exponent.p[k->exponent.n - 1] & 1) == 0 || bits_of(k->exponent) < 2 ||
-	    bits_of(k->exponent) > 64)
+	if ((k->exponent.p[k->exponent.n - 1] & 1) == 0 || pubkey_bits(k->exponent) < 2 ||
+	    pubkey_bits(k->exponent) > 64)
 		return errmsg_set(e, "its RSA key has an unusable exponent");
 	return 0;
 }

@@ -39,6 +39,9 @@ struct sigalg {
  * message such as "its RSA key has 1024 bits; ...". */
 int pubkey_read(const struct x509 *, struct pubkey *, struct errmsg *);
 
+/* The bits of a number, as sizes of RSA keys are given. */
+size_t pubkey_bits(struct span);
+
 /* Judges the size of a key that pubkey_judge() has accepted by a level as cert_level()
  * has it; the same way. */
 int level_judge(const struct x509 *, unsigned level, struct errmsg *);

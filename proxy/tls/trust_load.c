@@ -60,6 +60,17 @@ trust_add_peers(struct trust *t, const char *file, struct errmsg *e)
 	return rc;
 }
 
+int
+trust_add_peer(struct trust *t, const struct der *cert, struct errmsg *e)
+{
+	struct der copy = *cert;
+	const struct der_list one = { &copy, 1 };
+
+	if (cert_strong(&copy, e) == -1)
+		return -1;
+	return add_peers(t, &one, e);
+}
+
 /* Anchors. */
 
 bool
