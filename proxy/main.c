@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cmd/check.h"
+#include "cmd/doctor.h"
 #include "cmd/help.h"
 #include "cmd/keygen.h"
 #include "cmd/run.h"
@@ -22,6 +23,7 @@ static const struct {
 	{ "client", cmd_serve },
 	{ "keygen", cmd_keygen },
 	{ "check", cmd_check },
+	{ "doctor", cmd_doctor },
 	{ "upgrade", cmd_upgrade },
 };
 

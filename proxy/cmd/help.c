@@ -31,6 +31,7 @@ help_overview(FILE *out)
 		"  client    accept plain connections, verify and connect to a TLS server",
 		"  keygen    make a key and a certificate",
 		"  check     judge a configuration file without serving: sluss check CONFIG",
+		"  doctor    find out what is wrong with a TLS server: sluss doctor HOST:PORT",
 		"  upgrade   replace a running process without a gap: sluss upgrade PIDFILE",
 		"  help      this text, or that of a command: sluss help server",
 		"",

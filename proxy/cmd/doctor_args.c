@@ -1,0 +1,180 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/log.h"
+#include "conf/options.h"
+#include "conf/value.h"
+#include "doctor_priv.h"
+
+#define TIMEOUT 10
+#define TIMEOUT_MAX 600
+
+/* The options of a client that matter here. */
+static const struct {
+	const char *name;
+	const char *argument;
+	const char *help;
+} rows[] = {
+	{ "cert", "FILE", "The client certificate to show, with its key and chain (PEM)." },
+	{ "key", "FILE", "Its key, when it is in a file of its own." },
+	{ "cafile", "FILE", "CAs that the server's certificate may be of; repeatable." },
+	{ "capath", "FOLDER", "A folder of such files; repeatable." },
+	{ "peer", "FILE", "The server's certificate itself; repeatable." },
+	{ "checkhost", "HOST", "A name that it must carry instead of HOST; repeatable." },
+	{ "checkip", "ADDRESS", "An address that it must carry; repeatable." },
+	{ "sni", "NAME", "The name to ask the server for instead of HOST." },
+	{ "protocol", "NAME", "What is spoken before TLS: imap, nntp, pgsql, pop3 or smtp." },
+	{ "timeout", "SECONDS", "How long to wait for each answer (default: 10)." },
+};
+
+#define NROWS (sizeof(rows) / sizeof(rows[0]))
+
+void
+doctor_args_help(void)
+{
+	fputs("Usage: sluss doctor HOST:PORT [OPTION]...\n"
+	      "\n"
+	      "Shakes hands with a TLS server and says what it offers, what is missing, who\n"
+	      "refuses whom and why, and what to change.\n"
+	      "\n"
+	      "Options (names in any case, --name value or --name=value):\n", stdout);
+	for (size_t i = 0; i < NROWS; i++)
+		printf("  --%-9s %-8s %s\n", rows[i].name, rows[i].argument, rows[i].help);
+	fputs("\n"
+	      "Exit status:\n"
+	      "  0  all is well\n"
+	      "  1  a mistake in the arguments or their files\n"
+	      "  2  the server cannot be reached\n"
+	      "  3  it speaks no TLS, or none that we speak, too\n"
+	      "  4  its certificate is not to be trusted\n"
+	      "  5  it refuses us\n"
+	      "\n"
+	      "Example:\n"
+	      "  sluss doctor db.example.org:4433 --cert client.pem --cafile ca.crt\n", stdout);
+}
+
+static int
+unknown(const char *name, struct errmsg *why)
+{
+	const char *names[NROWS], *nearest;
+
+	for (size_t i = 0; i < NROWS; i++)
+		names[i] = rows[i].name;
+	nearest = value_nearest(name, names, NROWS);
+	if (nearest != NULL)
+		return errmsg_set(why, "unknown option --%s (did you mean --%s?)", name, nearest);
+	return errmsg_set(why, "unknown option --%s: \"sluss doctor --help\" lists them", name);
+}
+
+static int
+assign(struct doctor_args *a, const char *name, const char *value, struct errmsg *why)
+{
+	struct conf_service *service = &a->config->services[0];
+	const struct option *o;
+
+	if (strcasecmp(name, "timeout") == 0) {
+		if (value_number(value, "seconds", 1, TIMEOUT_MAX, &a->timeout, why) == -1)
+			return errmsg_prefix(why, "--timeout");
+		return 0;
+	}
+	o = options_find(name, true);
+	options_mark(o, a->config, service, &(const struct conf_mark){ .line = 1, .here = true });
+	switch (options_assign(o, a->config, service, value, why)) {
+	case -1:
+		return errmsg_prefix(why, "--%s", name);
+	case OPTIONS_WARNING:
+		log_line(LOG_WARNING, "main", "--%s: %s", name, why->text);
+		break;
+	}
+	return 0;
+}
+
+/* One option, at argv[*i], with its value behind "=" or in the next word. */
+static int
+take_option(struct doctor_args *a, char **argv, int *i, struct errmsg *why)
+{
+	char name[OPTION_FLAG_TEXT];
+	const char *word = argv[*i] + strspn(argv[*i], "-"), *next = argv[*i + 1];
+	size_t n = strcspn(word, "="), row;
+
+	snprintf(name, sizeof(name), "%.*s", (int)(n < sizeof(name) ? n : sizeof(name) - 1), word);
+	for (row = 0; row < NROWS && strcasecmp(rows[row].name, name) != 0; row++)
+		;
+	if (row == NROWS || strncmp(argv[*i], "--", 2) != 0)
+		return unknown(name, why);
+	if (word[n] == '=')
+		return assign(a, name, word + n + 1, why);
+	if (next == NULL || strncmp(next, "--", 2) == 0)
+		return errmsg_set(why, "--%s needs a value: write --%s %s", rows[row].name,
+		    rows[row].name, rows[row].argument);
+	(*i)++;
+	return assign(a, name, next, why);
+}
+
+static int
+take_target(struct doctor_args *a, const char *word, struct errmsg *why)
+{
+	if (a->target.text != NULL)
+		return errmsg_set(why, "stray argument \"%.128s\": give one HOST:PORT", word);
+	if (addr_parse(word, &a->target, why) == -1)
+		return -1;
+	if (a->target.kind != ADDR_TCP && a->target.kind != ADDR_UNIX)
+		return errmsg_set(why, "\"%.128s\" is no server: give HOST:PORT", word);
+	return 0;
+}
+
+static int
+take_all(struct doctor_args *a, int argc, char **argv, struct errmsg *why)
+{
+	int rc = 0;
+
+	for (int i = 1; i < argc && rc == 0; i++) {
+		if (strcasecmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return 1;
+		rc = argv[i][0] == '-' ? take_option(a, argv, &i, why) :
+		    take_target(a, argv[i], why);
+	}
+	return rc;
+}
+
+static int
+check(const struct doctor_args *a, struct errmsg *why)
+{
+	const struct conf_service *c = &a->config->services[0];
+
+	if (a->target.text == NULL)
+		return errmsg_set(why, "HOST:PORT is missing: write sluss doctor HOST:PORT, as in "
+		    "\"sluss doctor db.example.org:4433\"");
+	if (c->key != NULL && c->cert == NULL)
+		return errmsg_set(why, "--key needs --cert: name the certificate, too");
+	if (!phone_knows(c->protocol))
+		return errmsg_set(why, "--protocol: only imap, nntp, pgsql, pop3 and smtp are spoken "
+		    "here");
+	return 0;
+}
+
+int
+doctor_args_read(struct doctor_args *a, int argc, char **argv, struct errmsg *why)
+{
+	int rc;
+
+	*a = (struct doctor_args){ .timeout = TIMEOUT };
+	if ((a->config = config_new("doctor", true, why)) == NULL)
+		return -1;
+	rc = take_all(a, argc, argv, why);
+	if (rc == 0)
+		rc = check(a, why);
+	if (rc != 0)
+		doctor_args_free(a);
+	return rc;
+}
+
+void
+doctor_args_free(struct doctor_args *a)
+{
+	addr_spec_free(&a->target);
+	config_free(a->config);
+	a->config = NULL;
+}

@@ -1,0 +1,270 @@
+#!/usr/bin/env python3
+"""sluss doctor against our server, openssl s_server with various faults, and what is no TLS
+server at all: what it says, and how it exits."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import certs
+import harness
+from certs import bundle, make, now
+from harness import PATIENCE, SLUSS, Backend, Sluss, need, run, wait_for
+
+FINE, OPERATOR, UNREACHABLE, NO_TLS, UNTRUSTED, REFUSED = range(6)
+
+
+class DoctorCase(certs.CheckedCase):
+
+    def setUp(self):
+        super().setUp()
+        self.ca = make("Doctor CA", ca=True)
+        self.cafile = bundle(self.path("ca.crt"), self.ca)
+        self.server = make("server", issuer=self.ca, dns=["localhost"], ip=["127.0.0.1"])
+        self.client = make("client", issuer=self.ca)
+        self.pem = {"server": self.server.write(self.dir, "server")[0],
+                    "client": self.client.write(self.dir, "client")[0]}
+
+    def doctor(self, status, target, *args):
+        done = run(SLUSS, "doctor", target, "--timeout", PATIENCE, *args, check=False)
+        self.assertEqual(done.returncode, status, done.out + done.err)
+        self.assertNotRegex(done.err, "Sanitizer|runtime error:")
+        return done.err if status == OPERATOR else done.out
+
+    def trusting(self, status, target, *args):
+        return self.doctor(status, target, "--cafile", self.cafile, *args)
+
+    def s_server(self, *more, pem=None):
+        """openssl s_server; returns its address."""
+        out = self.path("out%d" % len(os.listdir(self.dir)))
+        with open(out, "wb") as f:
+            self.own(harness.Program(
+                [need("openssl"), "s_server", "-accept", "127.0.0.1:0", "-cert",
+                 pem or self.pem["server"]] + list(more),
+                stdin=subprocess.PIPE, stdout=f))  # it ends with its standard input
+
+        def port():
+            with open(out, "rb") as f:
+                return re.search(rb"ACCEPT 127\.0\.0\.1:(\d+)", f.read())
+        return "127.0.0.1:" + wait_for(port, "s_server").group(1).decode()
+
+    def backend(self, handler):
+        return self.own(Backend(handler)).target
+
+    def own_server(self, *more):
+        backend = self.own(Backend(harness.echo))
+        return self.own(Sluss("server", "--accept", "127.0.0.1:0", "--connect", backend.target,
+                              "--cert", self.pem["server"], *more))
+
+
+class Ours(DoctorCase):
+
+    def test_fine(self):
+        s = self.own_server("--cafile", self.cafile)
+        said = self.trusting(FINE, "127.0.0.1:%d" % s.port, "--cert", self.pem["client"])
+        for pattern in (r"Address: 127\.0\.0\.1:\d+: connected\n", "TLS 1.3: yes, with TLS_",
+                        "TLS 1.2: yes, with .*ECDSA", "Certificate 1 of 1:",
+                        "subject: CN=server\n", "names: DNS:localhost, IP:127.0.0.1\n",
+                        "issuer: CN=Doctor CA\n", r"valid: .* to .*, (29|30) days left\n",
+                        "key: ECDSA P-256\n", re.escape(self.server.fingerprint()),
+                        "Client certificate: the server requires one", "Trust: yes\n",
+                        "Verdict: all is well\n$"):
+            self.assertRegex(said, pattern)
+        self.assertNotIn("EXPIRED", said)
+
+    def test_no_certificate(self):
+        s = self.own_server("--cafile", self.cafile)
+        said = self.trusting(REFUSED, "127.0.0.1:%d" % s.port)
+        self.assertRegex(said, r"TLS 1.3: yes, .*but then it sent the alert "
+                               r"certificate_required \(116\): .*show one with --cert")
+        self.assertRegex(said, "TLS 1.2: no: it sent the alert .*show one with --cert")
+        self.assertRegex(said, "Verdict: it sent the alert .*show one with --cert\n$")
+
+    def test_certificate_of_a_stranger(self):
+        s = self.own_server("--cafile", self.cafile)
+        pem = make("stranger").write(self.dir, "stranger")[0]
+        said = self.trusting(REFUSED, "127.0.0.1:%d" % s.port, "--cert", pem)
+        self.assertRegex(said, r"Verdict: it sent the alert unknown_ca \(48\): it does not know "
+                               "the CA that issued our certificate: .*")
+        s.ends("issued by no trusted CA: .*alert sent: unknown_ca")
+
+    def test_expired_client_certificate(self):
+        """Our own log says since when."""
+        s = self.own_server("--cafile", self.cafile)
+        old = make("old", issuer=self.ca, begins=now(days=-9), ends=now(days=-3, hours=-1))
+        self.trusting(REFUSED, "127.0.0.1:%d" % s.port, "--cert",
+                      old.write(self.dir, "old")[0])
+        s.ends(r"has expired: .*it expired on .* UTC, 3 days ago; .*alert sent: ")
+
+
+class OpenSsl(DoctorCase):
+
+    def test_nobody_to_trust(self):
+        said = self.doctor(FINE, self.s_server())
+        self.assertRegex(said, "Client certificate: the server requires none\n")
+        self.assertRegex(said, "Trust: its dates, .*give --cafile or --peer")
+
+    def test_peer(self):
+        crt = self.path("server.crt")
+        self.doctor(FINE, self.s_server(), "--peer", crt)
+        said = self.doctor(UNTRUSTED, self.s_server(), "--peer", self.cafile)
+        self.assertRegex(said, "Trust: no: certificate is none of the peer certificates")
+
+    def test_expired(self):
+        old = make("old", issuer=self.ca, begins=now(days=-9), ends=now(days=-3, hours=-1),
+                   ip=["127.0.0.1"]).write(self.dir, "old")[0]
+        target = self.s_server(pem=old)
+        for args in ([], ["--cafile", self.cafile]):
+            said = self.doctor(UNTRUSTED, target, *args)
+            self.assertRegex(said, "EXPIRED 3 days ago")
+            self.assertRegex(said, "Trust: no: certificate has expired: .*3 days ago")
+
+    def test_not_valid_yet(self):
+        early = make("early", issuer=self.ca, begins=now(days=5, hours=1),
+                     ip=["127.0.0.1"]).write(self.dir, "early")[0]
+        said = self.trusting(UNTRUSTED, self.s_server(pem=early))
+        self.assertRegex(said, "NOT VALID for another 5 days")
+
+    def test_wrong_name(self):
+        other = make("other", issuer=self.ca, dns=["other.test"]).write(self.dir, "other")[0]
+        target = self.s_server(pem=other)
+        for args in ([], ["--cafile", self.cafile]):
+            said = self.doctor(UNTRUSTED, target, *args)
+            self.assertRegex(said, r"names another host: .*other\.test")
+        self.trusting(FINE, target, "--checkhost", "other.test")
+
+    def test_wrong_ca(self):
+        crt = bundle(self.path("wrong.crt"), make("Wrong CA", ca=True))
+        said = self.doctor(UNTRUSTED, self.s_server(), "--cafile", crt)
+        self.assertRegex(said, 'Trust: no: issued by no trusted CA: .*"CN=Doctor CA"')
+
+    def test_weak_certificate(self):
+        weak = make("weak", issuer=self.ca, kind="rsa1024", ip=["127.0.0.1"])
+        target = self.s_server("-cipher", "DEFAULT:@SECLEVEL=0", pem=weak.write(self.dir, "w")[0])
+        said = self.trusting(UNTRUSTED, target)
+        self.assertRegex(said, "Trust: no: key or signature is too weak: .* has 1024 bits")
+
+    def test_wrong_use(self):
+        """The library refuses it during the handshake; it is said in our words, too."""
+        odd = make("odd", issuer=self.ca, eku=[certs.CLIENT_AUTH], ip=["127.0.0.1"])
+        said = self.trusting(UNTRUSTED, self.s_server(pem=odd.write(self.dir, "odd")[0]))
+        self.assertRegex(said, "Trust: no: certificate is not meant for this use: .*serverAuth")
+
+    def test_old_versions_only(self):
+        said = self.trusting(NO_TLS, self.s_server("-tls1_1", "-cipher", "ALL:@SECLEVEL=0"))
+        self.assertRegex(said, "TLS 1.3: no: it .*protocol_version")
+        self.assertRegex(said, "TLS 1.2: no: it .*(protocol_version|handshake_failure)")
+        self.assertRegex(said, "Verdict: it speaks TLS, but none that is spoken here")
+
+    def test_cbc_only(self):
+        target = self.s_server("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256")
+        said = self.trusting(NO_TLS, target)
+        self.assertRegex(said, r"TLS 1.2: no: it sent the alert handshake_failure \(40\): it finds "
+                               "no cipher suite")
+
+    def test_one_version(self):
+        said = self.trusting(FINE, self.s_server("-tls1_2"))
+        self.assertRegex(said, r"TLS 1.3: no: .*\nTLS 1.2: yes, ")
+        said = self.trusting(FINE, self.s_server("-tls1_3"))
+        self.assertRegex(said, r"TLS 1.3: yes, .*\nTLS 1.2: no: ")
+
+    def test_client_certificate(self):
+        for version in ("-tls1_2", "-tls1_3"):
+            with self.subTest(version):
+                target = self.s_server("-Verify", "2", "-CAfile", self.cafile, version)
+                said = self.trusting(REFUSED, target)
+                self.assertRegex(said, "Client certificate: the server requires one")
+                self.assertRegex(said, "Verdict: it sent the alert .*--cert")
+                self.trusting(FINE, target, "--cert", self.pem["client"])
+
+    def test_names_of_the_wanted_cas(self):
+        for flag, how in ("-Verify", "requires one"), ("-verify", "asks for one, and does without"):
+            target = self.s_server(flag, "2", "-CAfile", self.cafile)
+            said = self.trusting(FINE, target, "--cert", self.pem["client"])
+            self.assertRegex(said, "Client certificate: the server %s, issued by one of: "
+                                   "CN=Doctor CA\n" % how)
+
+
+class NoTls(DoctorCase):
+
+    def test_plain_http(self):
+        def answer(c):
+            c.recv(1)
+            c.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+            harness.echo(c)
+        said = self.doctor(NO_TLS, self.backend(answer))
+        self.assertRegex(said, "Verdict: the peer speaks plain HTTP.*not the port")
+
+    def test_silent(self):
+        target = self.backend(lambda c: c.recv(1) and wait_end(c))
+        done = run(SLUSS, "doctor", target, "--timeout", "1", check=False)
+        self.assertEqual(done.returncode, NO_TLS, done.out)
+        self.assertRegex(done.out, "Verdict: it took the connection and said nothing")
+
+    def test_closes(self):
+        said = self.doctor(NO_TLS, self.backend(lambda c: None))
+        self.assertRegex(said, "Verdict: it closed the connection without an alert")
+
+    def test_refused(self):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            said = self.doctor(UNREACHABLE, "127.0.0.1:%d" % s.getsockname()[1])
+        self.assertRegex(said, "connection refused")
+
+    def test_no_such_name(self):
+        said = self.doctor(UNREACHABLE, "no-such-host.invalid:443")
+        self.assertRegex(said, "Address: .*no-such-host.invalid")
+        self.assertRegex(said, "Verdict: the server cannot be reached")
+
+    def test_preface(self):
+        """What stands before TLS is spoken; without the option the doctor names it."""
+        def smtp(c):
+            c.sendall(b"220-mail.test\r\n220 ready\r\n")
+            f = c.makefile("rb")
+            if not f.readline().startswith(b"EHLO"):
+                return
+            c.sendall(b"250-mail.test\r\n250 HELP\r\n")
+            assert f.readline() == b"STARTTLS\r\n"
+            c.sendall(b"502 no\r\n")
+        target = self.backend(smtp)
+        said = self.doctor(NO_TLS, target, "--protocol", "smtp")
+        self.assertRegex(said, 'it answered "502 no" where "220 " was expected to STARTTLS')
+        self.assertRegex(self.doctor(NO_TLS, target), "not TLS|plain SMTP")
+
+
+class Operator(DoctorCase):
+
+    def test_mistakes(self):
+        for args, pattern in (
+                ([], "HOST:PORT is missing"),
+                (["a:1", "b:2"], "stray argument"),
+                (["a:1", "--cret", "x"], "did you mean --cert"),
+                (["a:1", "--cafile"], "--cafile needs a value"),
+                (["a:1", "--timeout", "soon"], "--timeout: "),
+                (["a:1", "--key", "x"], "--key needs --cert"),
+                (["a:1", "--protocol", "socks"], "--protocol: only imap"),
+                (["a:1", "--cert", self.path("none")], "none"),
+                (["a:1", "--cafile", self.path("none")], "none")):
+            with self.subTest(args):
+                done = run(SLUSS, "doctor", *args, check=False)
+                self.assertEqual(done.returncode, OPERATOR, done.out)
+                self.assertRegex(done.err, "^sluss: .*" + pattern)
+                self.assertEqual(done.out, "")
+
+    def test_help(self):
+        said = run(SLUSS, "doctor", "--help").out
+        self.assertIn("Exit status:", said)
+        self.assertIn("  5  it refuses us\n", said)
+
+
+def wait_end(c):
+    """Says nothing until the other side leaves."""
+    while c.recv(65536):
+        pass
+
+
+if __name__ == "__main__":
+    harness.main()
