@@ -167,6 +167,12 @@ struct conf_service {
 	bool server_preference;
 	bool no_tls12, no_tls13;      /* by options: see sslopt_versions() */
 
+	bool session_resume;          /* server: by tickets that carry who the peer is */
+	unsigned session_cache_size;  /* peers to know; 0: as many as there are */
+	unsigned session_cache_timeout;
+	char *ticket_key_secret, *ticket_mac_secret; /* hexadecimal, or NULL */
+	char *ticket_key_file;        /* or NULL */
+
 	enum conf_protocol protocol;
 	char *protocol_host, *protocol_username, *protocol_password, *protocol_domain;
 	struct conf_strings protocol_header;

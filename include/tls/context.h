@@ -18,6 +18,17 @@ enum tls_version { TLS_1_2, TLS_1_3 };
 /* Whether a server asks its clients for a certificate.  A client always gets the server's. */
 enum tls_ask { TLS_ASK_REQUIRED, TLS_ASK_OPTIONAL, TLS_ASK_NOT };
 
+/* Whether and how a server lets its clients resume sessions, which then are tickets that carry who
+ * the client is. */
+struct tls_resume {
+	bool on;
+	unsigned size;          /* how many clients to know */
+	unsigned seconds;       /* how long after a full handshake */
+	const char *key_secret; /* ticketKeySecret and ticketMacSecret: hexadecimal; NULL: none */
+	const char *mac_secret;
+	const char *key_file;   /* ticketKeyFile, instead; all NULL: keys of the process */
+};
+
 struct tls_policy {
 	bool server;         /* we are the TLS server */
 	const char *service; /* for warnings in the log */
@@ -38,6 +49,7 @@ struct tls_policy {
 	bool insecure;       /* whatever certificate is presented may pass */
 	bool outcasts;       /* server: who may not pass gets a session all the same, of which
 	                      * tls_session_refused() tells */
+	struct tls_resume resume;
 	struct trust *trust; /* taken over by a context that is made */
 };
 

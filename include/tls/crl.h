@@ -43,6 +43,10 @@ void crl_set_unref(struct crl_set *);
 /* Whether both say the same. */
 bool crl_set_equal(const struct crl_set *, const struct crl_set *);
 
+/* A SHA-256 of the CRLs and of what follows from them; of NULL, zeros. */
+#define CRL_DIGEST 32
+void crl_set_digest(const struct crl_set *, unsigned char[CRL_DIGEST]);
+
 /* How many CRLs, and how many certificates they revoke. */
 size_t crl_set_lists(const struct crl_set *);
 size_t crl_set_revoked(const struct crl_set *);

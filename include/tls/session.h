@@ -112,6 +112,9 @@ const char *tls_session_reported(struct tls_session *, struct errmsg *);
 const unsigned char *tls_session_peer_der(const struct tls_session *, size_t *);
 const char *tls_session_asked_for(const struct tls_session *);
 
+/* Whether an earlier session was resumed: the peer was judged again, but has shown nothing. */
+bool tls_session_resumed(const struct tls_session *);
+
 /* Whether the peer presented a certificate that was judged and found good. */
 bool tls_session_verified(const struct tls_session *);
 

@@ -222,6 +222,27 @@ check_sni(struct judge *j)
 		judge_option(j, LOG_ERR, "sni", "%s", why.text);
 }
 
+static void
+check_resumption(struct judge *j)
+{
+	static const char *const more[] = { "sessionCacheSize", "sessionCacheTimeout",
+		"ticketKeySecret", "ticketMacSecret", "ticketKeyFile" };
+	const struct conf_service *s = j->service;
+
+	if (s->client && s->session_resume)
+		judge_option(j, LOG_ERR, "sessionResume", "for client = yes it is not built yet");
+	if ((s->ticket_key_secret != NULL) != (s->ticket_mac_secret != NULL))
+		judge_option(j, LOG_ERR, s->ticket_key_secret != NULL ? "ticketKeySecret" :
+		    "ticketMacSecret", "ticketKeySecret and ticketMacSecret go together: give "
+		    "both");
+	if (s->ticket_key_file != NULL && s->ticket_key_secret != NULL)
+		judge_option(j, LOG_ERR, "ticketKeyFile", "ticketKeySecret says the same: leave "
+		    "one of them out");
+	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]) && !s->session_resume; i++)
+		if (judge_says(j, more[i]))
+			judge_option(j, LOG_WARNING, more[i], "ignored without sessionResume = yes");
+}
+
 void
 check_identity(struct judge *j)
 {
@@ -238,4 +259,5 @@ check_identity(struct judge *j)
 	check_level(j);
 	check_revocation(j);
 	check_sni(j);
+	check_resumption(j);
 }

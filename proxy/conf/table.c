@@ -378,18 +378,36 @@ const struct option option_table[] = {
 	    .argument = "FILE", .help = "Keys shared beforehand." },
 	{ .name = "PSKidentity", .type = OPTION_TEXT, SERVICE(sni), NOT_YET,
 	    .argument = "NAME", .help = "The key to use in client mode." },
-	{ .name = "sessionCacheSize", .type = OPTION_COUNT, SERVICE(verify),
-	    RANGE(0, 1000000000), NOT_YET,
-	    .argument = "NUMBER", .harmless = "0", .help = "Sessions to keep." },
+
+	/* Resuming sessions. */
+
+	{ .name = "sessionResume", .type = OPTION_FLAG, SERVICE(session_resume),
+	    .argument = "yes|no", .initial = "no",
+	    .help = "In server mode, let clients resume their sessions by tickets. A ticket says "
+	        "who the client is, opens at this service alone, and only as long as the rules, "
+	        "CAs and CRLs are what they were and let that client pass." },
+	{ .name = "sessionCacheSize", .type = OPTION_COUNT, SERVICE(session_cache_size),
+	    RANGE(0, 1000000000), .argument = "NUMBER", .initial = "1000",
+	    .help = "With sessionResume, the clients whose certificates are remembered, by all "
+	        "services together (the largest number counts); who is forgotten begins with a "
+	        "full handshake; 0 is a million." },
 	{ .name = "sessionCacheTimeout", .alias = "session", .type = OPTION_SECONDS,
-	    SERVICE(timeout_busy), RANGE(0, YEAR), NOT_YET,
-	    .argument = "SECONDS", .harmless = "0", .help = "How long to keep sessions." },
-	{ .name = "sessionResume", .type = OPTION_FLAG, SERVICE(delay), NOT_YET,
-	    .argument = "yes|no", .harmless = "no", .help = "Resume sessions." },
-	{ .name = "ticketKeySecret", .type = OPTION_TEXT, SERVICE(sni), NOT_YET,
-	    .argument = "HEX", .help = "The key of tickets." },
-	{ .name = "ticketMacSecret", .type = OPTION_TEXT, SERVICE(sni), NOT_YET,
-	    .argument = "HEX", .help = "The key of tickets." },
+	    SERVICE(session_cache_timeout), RANGE(0, YEAR),
+	    .argument = "SECONDS", .initial = "300",
+	    .help = "With sessionResume, the seconds after which a client needs a full handshake "
+	        "again." },
+	{ .name = "ticketKeySecret", .type = OPTION_TEXT, SERVICE(ticket_key_secret),
+	    .argument = "HEX",
+	    .help = "With ticketMacSecret, 32 or 64 hexadecimal digits each from which the key of "
+	        "the tickets is made, the same on all hosts that share it. Without, keys are "
+	        "random, new every hour, and unknown outside of the process." },
+	{ .name = "ticketMacSecret", .type = OPTION_TEXT, SERVICE(ticket_mac_secret),
+	    .argument = "HEX", .help = "See ticketKeySecret." },
+	{ .name = "ticketKeyFile", .type = OPTION_PATH, SERVICE(ticket_key_file), OURS,
+	    RANGE(1, 0), .argument = "FILE",
+	    .help = "A file with up to three keys of tickets, 64 hexadecimal digits a line, "
+	        "instead of ticketKeySecret: the first makes tickets, all open them. It is read "
+	        "again at a reload." },
 
 	/* What sluss does not do. */
 

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <wolfssl/wolfcrypt/hash.h>
+
 #include "base/log.h"
+#include "ticket_priv.h"
 #include "tls/cert.h"
 
 #if (defined(WOLFSSL_TRUST_PEER_CERT) || defined(OPENSSL_COMPATIBLE_DEFAULTS)) && \
@@ -34,13 +37,18 @@ set_protocol(struct tls_context *c, const struct tls_policy *p, struct errmsg *e
 }
 
 /* A session cache is shared by all contexts of the process and would let a peer of
- * one service into another; tickets carry no identity.  Both are off. */
+ * one service into another; the library's tickets carry no identity.  Both are off; tickets of ours
+ * are to be asked for. */
 static int
-set_no_resumption(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
+set_resumption(struct tls_context *c, const struct tls_policy *p, struct errmsg *e)
 {
+	WOLFSSL_CTX *ctx = c->ctx;
+
 	wolfSSL_CTX_set_session_cache_mode(ctx, WOLFSSL_SESS_CACHE_OFF);
 	if (!p->server)
 		return 0;
+	if (p->resume.on)
+		return ticket_set_up(c, p, e);
 	/* Without it, a ticket of another server that is longer than the library's own is
 	 * passed over; with it, it is an error. */
 	wolfSSL_CTX_set_TicketEncCb(ctx, NULL);
@@ -193,6 +201,18 @@ set_identity(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
 	return 0;
 }
 
+/* What tickets name the service by. */
+static int
+name_service(struct tls_context *c, const char *name, struct errmsg *e)
+{
+	unsigned char digest[WC_SHA256_DIGEST_SIZE];
+
+	if (wc_Sha256Hash((const byte *)name, (word32)strlen(name), digest) != 0)
+		return errmsg_set(e, "wolfSSL cannot hash");
+	memcpy(c->service, digest, sizeof(c->service));
+	return 0;
+}
+
 /* A context of inputs that have the digest. */
 static struct tls_context *
 make(const struct tls_policy *p, const unsigned char *digest, struct errmsg *e)
@@ -211,11 +231,13 @@ make(const struct tls_policy *p, const unsigned char *digest, struct errmsg *e)
 	c->outcasts = p->server && p->outcasts;
 	c->ask = p->ask;
 	memcpy(c->digest, digest, TLS_DIGEST);
+	if (tls_rules_digest(p, c->rules, e) == -1 || name_service(c, p->service, e) == -1)
+		goto err1;
 	if ((c->ctx = wolfSSL_CTX_new(method_of(p))) == NULL) {
 		errmsg_set(e, "wolfSSL cannot make a context");
 		goto err1;
 	}
-	if (set_protocol(c, p, e) == -1 || set_no_resumption(c->ctx, p, e) == -1 ||
+	if (set_protocol(c, p, e) == -1 || set_resumption(c, p, e) == -1 ||
 	    set_identity(c->ctx, p, e) == -1)
 		goto err2;
 	c->trust = p->trust;
@@ -225,7 +247,7 @@ make(const struct tls_policy *p, const unsigned char *digest, struct errmsg *e)
 err2:
 	wolfSSL_CTX_free(c->ctx);
 err1:
-	free(c);
+	cert_free_secret(c, sizeof(*c));
 err0:
 	return NULL;
 }
@@ -263,5 +285,5 @@ tls_context_unref(struct tls_context *c)
 		return;
 	wolfSSL_CTX_free(c->ctx);
 	trust_free(c->trust);
-	free(c);
+	cert_free_secret(c, sizeof(*c));
 }

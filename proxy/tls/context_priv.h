@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "ticket_keys_priv.h"
 #include "tls/context.h"
 
 struct tls_context {
@@ -18,11 +19,18 @@ struct tls_context {
 	enum tls_ask ask;
 	int shares[2]; /* groups of which a client sends shares in its first hello; 0: none */
 	unsigned char digest[TLS_DIGEST];
+	unsigned char rules[TLS_DIGEST];  /* of those for peers alone: see tls_rules_digest() */
+	unsigned char service[8];         /* a hash of its name */
+	struct ticket_keys ticket_keys;
+	int64_t resume_seconds;
 };
 
 /* Tells the library which suites and groups there are.  Returns 0 or -1. */
 int tls_set_suites(WOLFSSL_CTX *, const struct tls_policy *, struct errmsg *);
 int tls_set_groups(struct tls_context *, const struct tls_policy *, struct errmsg *);
+
+/* A hash of what decides who may pass: the same on every host with the same rules.  0 or -1. */
+int tls_rules_digest(const struct tls_policy *, unsigned char[TLS_DIGEST], struct errmsg *);
 
 /* The verify callback, in session.c: judges the peer of the session in userCtx. */
 int tls_session_verify(int, WOLFSSL_X509_STORE_CTX *);

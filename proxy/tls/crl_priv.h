@@ -132,6 +132,7 @@ struct crl_set {
 	struct crl_item *items; /* sorted by issuer */
 	size_t n;
 	atomic_ullong passed; /* by a soft policy */
+	unsigned char digest[CRL_DIGEST];
 };
 
 /* Judges a path as rules_path() has it, from which the peer's certificate is free of other

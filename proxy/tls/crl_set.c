@@ -1,10 +1,14 @@
 /* What the operator configured: a set of CRLs. */
+#include <wolfssl/options.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+
+#include <wolfssl/wolfcrypt/hash.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -215,7 +219,27 @@ by_issuer(const void *a, const void *b)
 {
 	const struct crl_item *x = a, *y = b;
 
-	return memcmp(x->crl->issuer, y->crl->issuer, sizeof(x->crl->issuer));
+	int order = memcmp(x->crl->issuer, y->crl->issuer, sizeof(x->crl->issuer));
+
+	return order != 0 ? order : memcmp(x->crl->digest, y->crl->digest, sizeof(x->crl->digest));
+}
+
+static bool
+hash(struct crl_set *s)
+{
+	const byte how[2] = { s->whole_path, s->soft };
+	wc_Sha256 h;
+	bool good;
+
+	if (wc_InitSha256(&h) != 0)
+		return false;
+	good = wc_Sha256Update(&h, how, sizeof(how)) == 0;
+	for (size_t i = 0; i < s->n && good; i++)
+		good = wc_Sha256Update(&h, s->items[i].crl->digest,
+		    sizeof(s->items[i].crl->digest)) == 0;
+	good = good && wc_Sha256Final(&h, s->digest) == 0;
+	wc_Sha256Free(&h);
+	return good;
 }
 
 static int
@@ -234,7 +258,7 @@ load(struct loading *l, const struct crl_source *from, struct errmsg *e)
 	    s->service, crl_set_lists(s), crl_set_revoked(s));
 	if (s->n > 1)
 		qsort(s->items, s->n, sizeof(*s->items), by_issuer);
-	return 0;
+	return hash(s) ? 0 : errmsg_set(e, "wolfSSL cannot hash");
 }
 
 struct crl_set *
@@ -310,6 +334,14 @@ crl_set_equal(const struct crl_set *a, const struct crl_set *b)
 		if (!has(b, a->items[i].crl))
 			return false;
 	return true;
+}
+
+void
+crl_set_digest(const struct crl_set *s, unsigned char digest[CRL_DIGEST])
+{
+	memset(digest, 0, CRL_DIGEST);
+	if (s != NULL)
+		memcpy(digest, s->digest, CRL_DIGEST);
 }
 
 size_t

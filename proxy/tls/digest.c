@@ -23,10 +23,15 @@ add(struct digest *d, const void *p, size_t n)
 	    (n > 0 && wc_Sha256Update(&d->hash, p, (word32)n) != 0);
 }
 
+/* As eight bytes, whatever the machine: hosts compare them. */
 static void
 add_number(struct digest *d, size_t n)
 {
-	add(d, &n, sizeof(n));
+	unsigned char p[8];
+
+	for (int i = 7; i >= 0; i--, n >>= 8)
+		p[i] = (unsigned char)(n & 0xff);
+	add(d, p, sizeof(p));
 }
 
 static void
@@ -93,6 +98,39 @@ add_settings(struct digest *d, const struct tls_policy *p)
 	add_number(d, p->outcasts);
 }
 
+static void
+add_text(struct digest *d, const char *s)
+{
+	add_names(d, &s, s != NULL);
+}
+
+static void
+add_resume(struct digest *d, const struct tls_resume *r)
+{
+	add_number(d, r->on);
+	add_number(d, r->size);
+	add_number(d, r->seconds);
+	add_text(d, r->key_secret);
+	add_text(d, r->mac_secret);
+}
+
+int
+tls_rules_digest(const struct tls_policy *p, unsigned char digest[TLS_DIGEST], struct errmsg *e)
+{
+	struct digest d = { .bad = false };
+
+	if (wc_InitSha256(&d.hash) != 0)
+		return errmsg_set(e, "out of memory");
+	add_number(&d, p->ask);
+	add_number(&d, p->insecure);
+	add_number(&d, p->outcasts);
+	add_trust(&d, p->trust);
+	if (d.bad || wc_Sha256Final(&d.hash, digest) != 0)
+		d.bad = true;
+	wc_Sha256Free(&d.hash);
+	return d.bad ? errmsg_set(e, "wolfSSL cannot hash") : 0;
+}
+
 int
 tls_policy_digest(const struct tls_policy *p, unsigned char digest[TLS_DIGEST],
     struct errmsg *e)
@@ -105,8 +143,9 @@ tls_policy_digest(const struct tls_policy *p, unsigned char digest[TLS_DIGEST],
 		return errmsg_set(e, "out of memory");
 	add_settings(&d, p);
 	add_trust(&d, p->trust);
+	add_resume(&d, &p->resume);
 	if (add_file(&d, p->cert, e) == -1 || add_file(&d, p->key, e) == -1 ||
-	    add_file(&d, p->key_pass, e) == -1)
+	    add_file(&d, p->key_pass, e) == -1 || add_file(&d, p->resume.key_file, e) == -1)
 		goto out;
 	if (d.bad || wc_Sha256Final(&d.hash, digest) != 0)
 		errmsg_set(e, "wolfSSL cannot hash");

@@ -6,6 +6,7 @@
 #include <wolfssl/wolfcrypt/wc_mlkem.h>
 
 #include "tls/library.h"
+#include "tls/records.h"
 
 /*
  * Each algorithm of the library looks up the CPU's features at its first use, in
@@ -91,6 +92,7 @@ tls_library_start(struct errmsg *e)
 void
 tls_library_stop(void)
 {
+	records_forget();
 	wolfSSL_Cleanup();
 }
 

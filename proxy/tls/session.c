@@ -8,6 +8,7 @@
 #include <wolfssl/wolfcrypt/hash.h>
 
 #include "alert.h"
+#include "ticket_priv.h"
 
 /* More than any honest handshake; a peer must not keep us reading one for ever. */
 #define HANDSHAKE_MAX ((size_t)256 * 1024)
@@ -63,13 +64,25 @@ may_go_without(const struct tls_session *s)
 }
 
 /* Without memory there is no certificate to tell of, and whoever must tell of it fails. */
-static void
-keep_der(struct tls_session *s, const struct der *der)
+void
+session_keep_der(struct tls_session *s, const struct der *der)
 {
-	if ((s->peer_der = malloc(der->len)) == NULL)
+	if (!s->keep || (s->peer_der = malloc(der->len)) == NULL)
 		return;
 	memcpy(s->peer_der, der->data, der->len);
 	s->peer_der_len = der->len;
+}
+
+enum trust_verdict
+session_verdict(const struct tls_session *s, const struct der *chain, size_t n, int64_t now,
+    struct errmsg *why)
+{
+	if (n == 0)
+		return may_go_without(s) ? TRUST_OK : TRUST_NO_CERT;
+	if (s->context->insecure)
+		return TRUST_OK;
+	return trust_judge_with(s->context->trust, s->crls, chain, n, !s->context->server,
+	    s->names, s->nnames, now, why);
 }
 
 /* Judges the chain that the library parsed.  Filled: verdict, why, peer. */
@@ -86,19 +99,14 @@ judge(struct tls_session *s, const WOLFSSL_X509_STORE_CTX *store)
 		n++;
 	}
 	s->judged = true;
-	if (n > 0 && s->keep)
-		keep_der(s, &chain[0]);
-	if (n > 0)
+	if (n > 0) {
+		session_keep_der(s, &chain[0]);
 		s->peer = cert_info_new(&chain[0], &why);
+	}
 	if (n > 0 && s->peer == NULL)
 		s->verdict = TRUST_MALFORMED;
-	else if (n == 0)
-		s->verdict = may_go_without(s) ? TRUST_OK : TRUST_NO_CERT;
-	else if (s->context->insecure)
-		s->verdict = TRUST_OK;
 	else
-		s->verdict = trust_judge_with(s->context->trust, s->crls, chain, n,
-		    !s->context->server, s->names, s->nnames, time(NULL), &why);
+		s->verdict = session_verdict(s, chain, n, time(NULL), &why);
 	if (s->verdict == TRUST_OK && n > 0 && (s->identity = identity_get(chain, n)) == NULL) {
 		errmsg_set(&why, "out of memory");
 		s->verdict = TRUST_MALFORMED;
@@ -238,6 +246,7 @@ tls_session_free(struct tls_session *s)
 	tls_context_unref(s->context);
 	cert_info_free(s->peer);
 	identity_put(s->identity);
+	identity_put(s->grant.identity);
 	free(s->peer_der);
 	free(s->why);
 	free(s);
@@ -296,6 +305,9 @@ tls_session_handshake(struct tls_session *s, struct tls_io *io)
 	s->io = NULL;
 	if (r != IO_OK)
 		return r;
+	/* A resumed session is whose the ticket is, or nobody's. */
+	if (wolfSSL_session_reused(s->ssl) != 0 && ticket_adopt(s) == -1)
+		return IO_PROTOCOL;
 	/* Who presented nothing was not judged yet. */
 	if (!s->judged)
 		judge(s, &(WOLFSSL_X509_STORE_CTX){ .totalCerts = 0 });
@@ -362,6 +374,12 @@ bool
 tls_session_refused(const struct tls_session *s)
 {
 	return s->judged && s->verdict != TRUST_OK;
+}
+
+bool
+tls_session_resumed(const struct tls_session *s)
+{
+	return s->resumed;
 }
 
 bool

@@ -9,6 +9,15 @@
 /* Enough of what a peer says first to guess what it speaks. */
 #define FIRST_BYTES 8
 
+/* What a ticket has proven, before the handshake is done. */
+struct ticket_grant {
+	bool asked;             /* a ticket was looked at: the one with this salt */
+	unsigned char salt[16];
+	bool given;             /* it is good */
+	struct identity *identity; /* whose it is; NULL: of one without a certificate */
+	int64_t since;          /* when that one was let in */
+};
+
 struct tls_session {
 	WOLFSSL *ssl;
 	struct tls_context *context;
@@ -22,6 +31,8 @@ struct tls_session {
 	enum trust_verdict verdict;
 	bool judged;
 	int alert; /* fatal, of our own choice, behind which nothing is sent; 0: none */
+	bool resumed;
+	struct ticket_grant grant;
 	bool keep;              /* see tls_session_keep() */
 	unsigned char *peer_der;
 	size_t peer_der_len;
@@ -31,5 +42,13 @@ struct tls_session {
 	size_t nfirst;
 	size_t fed; /* ciphertext of the handshake so far */
 };
+
+/* Judges a chain, or none, by the rules of the session.  Returns TRUST_OK, or fills the message
+ * where there was a chain. */
+enum trust_verdict session_verdict(const struct tls_session *, const struct der *chain,
+    size_t n, int64_t now, struct errmsg *);
+
+/* Keeps a copy of the peer's certificate, if that is asked for. */
+void session_keep_der(struct tls_session *, const struct der *);
 
 #endif

@@ -8,6 +8,9 @@
 #include "conf/rule.h"
 #include "conf/sslopt.h"
 
+/* What stunnel calls no limit. */
+#define SESSIONS_MOST 1000000
+
 /* What all the options about verifying come to. */
 struct verification {
 	bool chain;  /* a path to a CA in CAfile or CApath */
@@ -198,6 +201,14 @@ policy_make(const struct conf_service *c, struct tls_policy *p, struct errmsg *e
 		.ask = v.ask,
 		.insecure = v.anyone,
 		.outcasts = !c->client && c->redirect.n > 0,
+		.resume = {
+			.on = !c->client && c->session_resume,
+			.size = c->session_cache_size != 0 ? c->session_cache_size : SESSIONS_MOST,
+			.seconds = c->session_cache_timeout,
+			.key_secret = c->ticket_key_secret,
+			.mac_secret = c->ticket_mac_secret,
+			.key_file = c->ticket_key_file,
+		},
 	};
 	p->trust = trust_of(c, &v, e);
 	return p->trust == NULL ? -1 : 0;

@@ -121,8 +121,9 @@ trace_negotiated(struct tunnel *t)
 	if (t->opening->unannounced)
 		say_accepted(t);
 	t->opening->unannounced = false;
-	tunnel_trace(t, LOG_INFO, "TLS %s: new session negotiated",
-	    is_client(t) ? "connected" : "accepted");
+	tunnel_trace(t, LOG_INFO, "TLS %s: %s", is_client(t) ? "connected" : "accepted",
+	    tls_session_resumed(tunnel_tls_side(t)->tls) ? "previous session reused" :
+	    "new session negotiated");
 }
 
 /* Our own end of what we connected. */

@@ -130,8 +130,8 @@ static const struct {
 	    "name is not valid here (did you mean protocolPassword?)\n" },
 	{ "protocolPassword hunter2\n" SERVER, "x:1: \"protocolPassword ...\": there is no = "
 	    "between an option and its value\n" },
-	{ "TICKETkeySecret =hunter2\n" SERVER, "x:1: \"ticketKeySecret = ...\": it is not built "
-	    "yet\n" },
+	{ SERVER "TICKETkeySecret =hunter2\n", "x:7: \"ticketKeySecret = ...\": ticketKeySecret and "
+	    "ticketMacSecret go together: give both\n" },
 	{ "[c]\nclient=yes\naccept=1\nconnect=h:0\n",
 	    "x:4: \"connect = h:0\": h:0: nothing listens on port 0\n" },
 	{ "[c]\nclient=yes\naccept=1\nconnect=h:0\nconnect=i:1\n",

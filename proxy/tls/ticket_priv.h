@@ -1,0 +1,21 @@
+#ifndef TLS_TICKET_PRIV_H_
+#define TLS_TICKET_PRIV_H_
+
+#include "session_priv.h"
+
+/* What stands in a ticket behind the library's own part, under the same seal. */
+#define TICKET_OURS 56
+
+/* The callback of the library's that seals and opens tickets; the last argument is the
+ * context. */
+int ticket_seal_or_open(WOLFSSL *, unsigned char *name, unsigned char *iv,
+    unsigned char *mac, int seal, unsigned char *ticket, int len, int *out_len, void *);
+
+/* After a handshake that resumed: the peer becomes the one that the ticket was about.  Returns 0, or
+ * -1 where no ticket of ours was accepted, or there is no memory. */
+int ticket_adopt(struct tls_session *);
+
+/* Makes a server's context resume.  Returns 0 or -1. */
+int ticket_set_up(struct tls_context *, const struct tls_policy *, struct errmsg *);
+
+#endif
