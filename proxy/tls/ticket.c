@@ -28,6 +28,10 @@
 /* How far the clocks of hosts that share keys may differ, in seconds. */
 #define SKEW 60
 
+/* How many times a session is resumed.  Each time the library counts on in one byte (the nonce of
+ * tickets), and behind the last it would fail the handshake. */
+#define TIMES_MOST 128
+
 /* A time at which nobody was let in: the ticket of an outcast, or of a failure, opens nothing. */
 #define NEVER 0
 
@@ -36,7 +40,8 @@ struct claim {
 	unsigned char fingerprint[CERT_FP_LEN]; /* zeros: no certificate */
 	unsigned char service[8];
 	unsigned char generation[8];
-	unsigned char since[8]; /* of the full handshake; big-endian */
+	unsigned char times;    /* that it was resumed */
+	unsigned char since[7]; /* of the full handshake; big-endian */
 };
 
 _Static_assert(sizeof(struct claim) == TICKET_OURS, "no padding");
@@ -46,7 +51,7 @@ static const unsigned char nobody[CERT_FP_LEN];
 static void
 put_time(unsigned char *p, int64_t t)
 {
-	for (int i = 7; i >= 0; i--, t >>= 8)
+	for (int i = 6; i >= 0; i--, t >>= 8)
 		p[i] = (unsigned char)(t & 0xff);
 }
 
@@ -55,9 +60,9 @@ get_time(const unsigned char *p)
 {
 	uint64_t t = 0;
 
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < 7; i++)
 		t = t << 8 | p[i];
-	return t > INT64_MAX ? NEVER : (int64_t)t;
+	return (int64_t)t;
 }
 
 /* All that decides who may pass, but for the time, as a number that is the same on every
@@ -102,6 +107,7 @@ make_claim(const struct tls_session *s, int64_t now, struct claim *c)
 		    c->fingerprint) == 0;
 	}
 	/* Resumed again and again, it lives no longer than after the first time. */
+	c->times = resumed ? (unsigned char)(s->grant.times + 1) : 0;
 	put_time(c->since, !good ? NEVER : resumed ? s->grant.since : now);
 }
 
@@ -130,6 +136,8 @@ holds(struct tls_session *s, const struct claim *c, int64_t now)
 		return false;
 	if (!generation(s, current) || memcmp(c->generation, current, sizeof(current)) != 0)
 		return false;
+	if (c->times >= TIMES_MOST)
+		return false;
 	if (since == NEVER || since > now + SKEW || now - since >= s->context->resume_seconds)
 		return false;
 	if (memcmp(c->fingerprint, nobody, sizeof(nobody)) != 0 &&
@@ -142,6 +150,7 @@ holds(struct tls_session *s, const struct claim *c, int64_t now)
 	identity_put(s->grant.identity);
 	s->grant.identity = id;
 	s->grant.since = since;
+	s->grant.times = c->times;
 	return true;
 }
 

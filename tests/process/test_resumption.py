@@ -5,6 +5,7 @@ nobody in whom the rules of now would not.  Each attack says the line that stops
 import datetime
 import secrets
 import ssl
+import time
 
 import harness
 from certs import context, make, now
@@ -103,6 +104,14 @@ class Works(Resumption):
             kept = self.first(sluss.port, self.alice, version)
             harness.wait_for(lambda: not self.again(sluss.port, self.alice, kept), "its end")
 
+    def test_for_ever(self):
+        """The library counts tickets in a byte, and fails the handshake when it is full.
+        (ticket.c holds(): TIMES_MOST.)"""
+        sluss = self.serve()
+        for _, version in VERSIONS:
+            kept = self.first(sluss.port, self.alice, version)
+            self.assertIn(False, [self.again(sluss.port, self.alice, kept) for _ in range(300)])
+
     def test_forgotten(self):
         """Who fell out of a small cache begins anew.  (ticket.c holds(): records_find().)"""
         sluss = self.serve("sessionCacheSize = 1")
@@ -164,6 +173,7 @@ class Attacks(Resumption):
             sluss.stop()
 
     def is_out(self, sluss, who, kept):
+        time.sleep(0.2)
         try:
             self.again(sluss.port, who, kept)
             return False
