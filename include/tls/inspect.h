@@ -18,7 +18,7 @@ int tls_session_alert(const struct tls_session *);
 /* Its name and number, "unknown_ca (48)"; the same buffer of the thread at the next call. */
 const char *tls_alert_text(int);
 
-/* What a server means by it and what whoever got it can change, as a sentence without its end. */
+/* What a peer ("it") means by it, and what to change, as a sentence without its end. */
 const char *tls_alert_advice(int);
 
 /* Whether a server sends it because of the certificate that the client has shown, or has not. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "alert.h"
+#include "tls/inspect.h"
 
 /* What a peer that does not speak TLS seems to speak. */
 static const char *
@@ -72,6 +73,27 @@ explain(int error)
 	}
 }
 
+/* The library refuses some certificates that we have nothing against, or had not judged yet. */
+static void
+describe_error(const struct tls_session *s, struct errmsg *e)
+{
+	if (s->done || s->peer == NULL)
+		errmsg_set(e, "%s", explain(s->error));
+	else
+		errmsg_set(e, "%s; presented subject \"%.300s\", issuer \"%.300s\"",
+		    explain(s->error), s->peer->subject, s->peer->issuer);
+}
+
+/* A server that has shown its certificate has agreed on the cipher suite: what is left that it
+ * may not like is our certificate. */
+static const char *
+advice(const struct tls_session *s, int alert)
+{
+	if (alert == handshake_failure && !s->context->server && s->peer != NULL)
+		return "it wants a client certificate, or another one";
+	return tls_alert_advice(alert);
+}
+
 const char *
 tls_session_failure(struct tls_session *s, struct errmsg *e)
 {
@@ -84,9 +106,9 @@ tls_session_failure(struct tls_session *s, struct errmsg *e)
 	else if (guess != NULL)
 		errmsg_set(e, "the peer speaks %s", guess);
 	else if (got != ALERT_NONE)
-		errmsg_set(e, "the peer refused");
+		errmsg_set(e, "the peer refused: %s", advice(s, got));
 	else
-		errmsg_set(e, "%s", explain(s->error));
+		describe_error(s, e);
 	if (sent != ALERT_NONE)
 		snprintf(tail, sizeof(tail), "; alert sent: %s", alert_name(sent));
 	else if (got != ALERT_NONE)

@@ -43,7 +43,7 @@ static const struct {
 	{ 44, true, "our certificate is revoked: have a new one issued" },
 	{ 45, true, "our certificate has expired, or its clock is wrong: have a new one issued" },
 	{ 46, true, "it does not accept our certificate, for a reason that it keeps to itself; "
-	    "see its log" },
+	    "its log may have it" },
 	{ 47, false, "it says that our hello contradicts itself; what is between us may have "
 	    "changed it" },
 	{ 48, true, "it does not know the CA that issued our certificate: add that CA to those "
@@ -55,7 +55,7 @@ static const struct {
 	    "the key of --cert belong together?" },
 	{ 70, false, "it does not speak this version of TLS: let it offer TLS 1.2 or 1.3" },
 	{ 71, false, "it wants stronger cryptography than was offered" },
-	{ 80, false, "something failed inside of the server; see its log" },
+	{ 80, false, "something failed inside of it; its log says what" },
 	{ 86, false, "it speaks a newer version than the one that was tried" },
 	{ 109, false, "it misses an extension in our hello; perhaps it wants a name: --sni" },
 	{ 112, false, "it does not know the name that it was asked for: give another one with "
@@ -73,7 +73,7 @@ tls_alert_advice(int code)
 	for (size_t i = 0; i < NALERTS; i++)
 		if (alerts[i].code == code)
 			return alerts[i].advice;
-	return "see its log";
+	return "its log says why";
 }
 
 bool

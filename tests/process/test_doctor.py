@@ -100,6 +100,26 @@ class Ours(DoctorCase):
         s.ends(r"has expired: .*it expired on .* UTC, 3 days ago; .*alert sent: ")
 
 
+    def test_log_of_a_client_that_is_refused(self):
+        """The line of our client says what the alert means; in TLS 1.2 handshake_failure for
+        want of a certificate is told from that for want of a cipher suite."""
+        for args, pattern in (
+                (["--cert", make("stranger").write(self.dir, "stranger")[0]],
+                 r"the peer refused: it does not know the CA .*alert received: unknown_ca \(48\)"),
+                ([], r"the peer refused: it wants a client certificate, or another one; "
+                     r"alert received: handshake_failure \(40\)")):
+            target = self.s_server("-Verify", "2", "-CAfile", self.cafile, "-tls1_2",
+                                   "-verify_return_error")
+            conf = self.path("client%d.conf" % len(args))
+            with open(conf, "w") as f:
+                f.write("foreground = yes\npid =\n[c]\nclient = yes\naccept = 127.0.0.1:0\n"
+                        "connect = %s\nCAfile = %s\nverifyChain = yes\n" % (target, self.cafile))
+                f.writelines("cert = %s\n" % a for a in args[1:])
+            c = self.own(Sluss(conf))
+            certs.ask(c.port)
+            c.wait_log(pattern)
+
+
 class OpenSsl(DoctorCase):
 
     def test_nobody_to_trust(self):
