@@ -7,6 +7,7 @@
 
 #include "cmd/check.h"
 #include "cmd/doctor.h"
+#include "cmd/explain.h"
 #include "cmd/help.h"
 #include "cmd/keygen.h"
 #include "cmd/run.h"
@@ -24,6 +25,7 @@ static const struct {
 	{ "keygen", cmd_keygen },
 	{ "check", cmd_check },
 	{ "doctor", cmd_doctor },
+	{ "explain", cmd_explain },
 	{ "upgrade", cmd_upgrade },
 };
 

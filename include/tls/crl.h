@@ -46,6 +46,8 @@ bool crl_set_equal(const struct crl_set *, const struct crl_set *);
 /* A SHA-256 of the CRLs and of what follows from them; of NULL, zeros. */
 #define CRL_DIGEST 32
 void crl_set_digest(const struct crl_set *, unsigned char[CRL_DIGEST]);
+/* When they begin and cease to be in date, as trust_moments(). */
+size_t crl_set_moments(const struct crl_set *, int64_t *, size_t most);
 
 /* How many CRLs, and how many certificates they revoke. */
 size_t crl_set_lists(const struct crl_set *);

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <time.h>
 
 #include "base/errmsg.h"
@@ -140,6 +141,10 @@ enum trust_verdict trust_judge_with(const struct trust *, struct crl_set *,
 enum trust_verdict trust_explain(const struct trust *, struct crl_set *,
     const struct der *chain, size_t nchain, bool peer_is_server, const char *const *names,
     size_t nnames, time_t now, const char **rule, struct errmsg *why);
+
+/* When its anchors begin and cease to be valid, in seconds since the epoch, as many as there is room
+ * for.  Returns how many. */
+size_t trust_moments(const struct trust *, int64_t *, size_t most);
 
 /*
  * Whether a certificate names a host.  An IP address in the pattern is compared with

@@ -32,6 +32,7 @@ help_overview(FILE *out)
 		"  keygen    make a key and a certificate",
 		"  check     judge a configuration file without serving: sluss check CONFIG",
 		"  doctor    find out what is wrong with a TLS server: sluss doctor HOST:PORT",
+		"  explain   whether a peer may pass, why, until when: sluss explain CONFIG",
 		"  upgrade   replace a running process without a gap: sluss upgrade PIDFILE",
 		"  help      this text, or that of a command: sluss help server",
 		"",

@@ -345,6 +345,18 @@ crl_set_digest(const struct crl_set *s, unsigned char digest[CRL_DIGEST])
 }
 
 size_t
+crl_set_moments(const struct crl_set *s, int64_t *when, size_t most)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n && n + 2 <= most; i++) {
+		when[n++] = s->items[i].crl->this_update;
+		when[n++] = s->items[i].crl->next_update + 1;
+	}
+	return n;
+}
+
+size_t
 crl_set_lists(const struct crl_set *s)
 {
 	return s->n;

@@ -76,6 +76,18 @@ trust_has_cas(const struct trust *t)
 	return false;
 }
 
+size_t
+trust_moments(const struct trust *t, int64_t *when, size_t most)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->nanchors && n + 2 <= most; i++) {
+		when[n++] = t->anchors[i].cert.not_before;
+		when[n++] = t->anchors[i].cert.not_after + 1;
+	}
+	return n;
+}
+
 /*
  * Who may pass.
  */

@@ -159,5 +159,53 @@ class Rules(test_verify.VerifyCase):
         self.visits("verifyChain = yes; CAfile = system", (self.leaf, test_verify.UNKNOWN_CA))
 
 
+class Explain(test_verify.VerifyCase):
+
+    def explain(self, status, options, identity, *args):
+        path = self.path("explain-%d.conf" % len(os.listdir(self.dir)))
+        with open(path, "w") as f:
+            f.write("foreground = yes\npid =\nsyslog = no\n[s]\naccept = 1\nconnect = 2\n"
+                    "cert = %s\n%s\n" % (self.pem("server"), self.options(options)))
+        crt = bundle(self.path("peer.crt"), identity)
+        done = harness.run(harness.SLUSS, "explain", path, "--service", "s", "--peer", crt, *args,
+                           check=False)
+        self.assertEqual(done.returncode, status, done)
+        return done.out if status != 1 else done.err
+
+    def test_admitted(self):
+        out = self.explain(0, Rules.CHAIN + "allow = cn=no; allow = cn=leaf", self.leaf)
+        self.assertIn('admitted by the rule "allow = cn=leaf"', out)
+        self.assertRegex(out, "from %s [0-9:]+ UTC on: denied: certificate has expired" %
+                         self.leaf.dates()[1][:10])
+
+    def test_denied(self):
+        out = self.explain(2, Rules.CHAIN + "deny = cn=l*", self.leaf)
+        self.assertIn('denied by the rules', out)
+        self.assertIn('the rule "deny = cn=l*" refuses it', out)
+        self.assertIn("issued by no trusted CA", self.explain(2, Rules.CHAIN, self.stranger))
+
+    def test_at(self):
+        out = self.explain(2, Rules.CHAIN, self.leaf, "--at", "2099-01-01")
+        self.assertIn("at 2099-01-01 00:00:00 UTC: denied: certificate has expired", out)
+        self.assertIn("no date changes that", out)
+        out = self.explain(2, Rules.CHAIN, self.leaf, "--at", "2001-01-01T10:00:00")
+        self.assertRegex(out, "denied: certificate is not valid yet")
+        self.assertRegex(out, "UTC on: admitted")
+
+    def test_chain(self):
+        sub = make("sub", issuer=self.ca, ca=True)
+        deep = make("deep", issuer=sub)
+        deep.chain = []
+        self.explain(2, Rules.CHAIN, deep)
+        self.explain(0, Rules.CHAIN, deep, "--chain", bundle(self.path("sub.crt"), sub))
+
+    def test_errors(self):
+        self.assertIn("no date", self.explain(1, Rules.CHAIN, self.leaf, "--at", "soon"))
+        self.assertIn("no section", self.explain(1, Rules.CHAIN, self.leaf, "--service", "x"))
+        self.assertIn("no such option", self.explain(1, Rules.CHAIN, self.leaf, "--when", "x"))
+        self.assertIn("allow = cm=x", self.explain(1, Rules.CHAIN + "allow = cm=x", self.leaf))
+        self.assertIn("Usage: sluss explain", harness.run(harness.SLUSS, "explain", "--help").out)
+
+
 if __name__ == "__main__":
     harness.main()
