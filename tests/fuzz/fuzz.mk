@@ -21,8 +21,10 @@ fuzz_preface = $(base) $(net) $(conf) $(preface)
 fuzz_proxyin = $(base) $(net) $(conf) $(preface)
 fuzz_hello = $(out)/proxy/tls/hello.o
 fuzz_crl = $(base) $(call some_of,tls,asn1 crl_read crl_serials san x509 x509_name)
+fuzz_rule = $(base) $(net) $(conf) $(call some_of,tls,asn1 glob name rule san spiffe \
+	x509 x509_name x509_text)
 
-targets = conf crl preface proxyin hello
+targets = conf crl preface proxyin hello rule
 
 all: $(targets:%=$(out)/fuzz_%)
 
