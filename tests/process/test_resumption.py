@@ -212,8 +212,9 @@ class Attacks(Resumption):
             self.assertEqual(self.target.count, before)
 
     def test_session_id_of_a_service_without_verification(self):
-        """The library's cache is the process's.  (context.c: SESS_CACHE_OFF.)  No ticket goes
-        along: the client has them off."""
+        """The library's cache is the process's.  (context.c: SESS_CACHE_OFF; behind it
+        ticket.c ticket_adopt(): grant.given.  Only without both it gets in.)  No ticket goes along:
+        the client has them off."""
         self.write("sessionResume = yes")
         with open(self.path("conf"), "a") as f:
             f.write("\n".join(["[open]", "sni = s:open.test", "cert = " + self.pem("server"),
