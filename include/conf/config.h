@@ -142,6 +142,8 @@ struct conf_service {
 	char *cert;
 	char *key;                    /* NULL: in cert */
 	char *key_pass;               /* file with the passphrase of an encrypted key, or NULL */
+	char *psk_secrets;            /* file of keys shared beforehand, or NULL: certificates */
+	char *psk_identity;           /* client: whose; NULL: the first */
 	struct conf_strings peer;     /* exact certificates, by fingerprint */
 	struct conf_strings cafile;
 	struct conf_strings capath;   /* folders of CA certificates */

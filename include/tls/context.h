@@ -36,6 +36,9 @@ struct tls_policy {
 	                      * (client) */
 	const char *key;     /* PEM file of the key; NULL: in cert */
 	const char *key_pass; /* file with the passphrase of an encrypted key; NULL: none */
+	const char *psk_secrets; /* file of keys shared beforehand; then there are no certificates at
+	                      * all: cert NULL, ask TLS_ASK_NOT, own suites */
+	const char *psk_identity; /* client: which of them; NULL: the first */
 	enum tls_version min, max;
 	const char *const *suites12; /* IANA names, the best first; none: our own choice */
 	size_t nsuites12;

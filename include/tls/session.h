@@ -121,6 +121,10 @@ bool tls_session_verified(const struct tls_session *);
 /* The peer's certificate; NULL before the handshake and where none was presented. */
 const struct cert_info *tls_session_peer(const struct tls_session *);
 
+/* The identity whose shared key (PSKsecrets) was used; NULL before the handshake is done, and where there
+ * are certificates. */
+const char *tls_session_shared(const struct tls_session *);
+
 /* "TLSv1.3", "TLS_AES_128_GCM_SHA256", "X25519MLKEM768"; after the handshake. */
 const char *tls_session_version(const struct tls_session *);
 const char *tls_session_suite(const struct tls_session *);

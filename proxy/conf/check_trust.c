@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 #include <syslog.h>
 
 #include "check_priv.h"
@@ -37,7 +38,8 @@ check_cert(struct judge *j)
 {
 	const struct conf_service *s = j->service;
 
-	if (s->cert != NULL || judge_says(j, "cert"))
+	if (s->cert != NULL || s->psk_secrets != NULL || judge_says(j, "cert") ||
+	    judge_says(j, "PSKsecrets"))
 		return;
 	if (!s->client)
 		judge_section(j, LOG_ERR,
@@ -76,6 +78,39 @@ check_insecure(struct judge *j)
 			judge_option(j, LOG_ERR, others[i],
 			    "insecure = yes contradicts it: leave "
 			    "one of them out");
+}
+
+/* Keys shared beforehand stand alone. */
+static void
+check_psk(struct judge *j)
+{
+	static const char *const others[] = { "cert", "key", "keyPass", "peer", "CAfile",
+		"CApath", "verifyChain", "verifyPeer", "requireCert", "verify", "checkHost",
+		"checkIP", "checkEmail", "insecure", "redirect", "CRLfile", "CRLpath",
+		"allow", "deny", "ciphersuites" };
+	const struct conf_service *s = j->service;
+	bool word = s->suites12.n == 1 && strcmp(s->suites12.items[0], "PSK") == 0;
+
+	if (s->psk_secrets == NULL) {
+		if (word)
+			judge_option(j, LOG_ERR, "ciphers", "PSKsecrets is missing: add it");
+		if (s->psk_identity != NULL)
+			judge_option(j, LOG_ERR, "PSKidentity", "PSKsecrets is missing: add it");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (judge_says(j, others[i]))
+			judge_option(j, LOG_ERR, others[i],
+			    "with PSKsecrets there are no certificates, and the suites of TLS "
+			    "1.3 are fixed: leave one of them out");
+	if (s->session_resume)
+		judge_option(j, LOG_ERR, "sessionResume",
+		    "with PSKsecrets no session is resumed: leave one of them out");
+	if (s->suites12.n > 0 && !word)
+		judge_option(j, LOG_ERR, "ciphers",
+		    "with PSKsecrets the suites are fixed: leave it out, or write PSK");
+	if (s->psk_identity != NULL && !s->client)
+		judge_option(j, LOG_WARNING, "PSKidentity", "ignored: it is for client = yes");
 }
 
 static void
@@ -248,9 +283,10 @@ check_identity(struct judge *j)
 {
 	check_cert(j);
 	check_key_pass(j);
+	check_psk(j);
 	if (j->service->insecure)
 		check_insecure(j);
-	else {
+	else if (j->service->psk_secrets == NULL && !judge_says(j, "PSKsecrets")) {
 		check_peer(j);
 		check_names(j);
 		check_rules(j);

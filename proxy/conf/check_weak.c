@@ -10,7 +10,7 @@ warn_unverified(struct judge *j)
 	const struct conf_service *s = j->service;
 	const bool cas = s->cafile.n > 0 || s->capath.n > 0;
 
-	if (s->insecure || judge_verifies(s))
+	if (s->insecure || s->psk_secrets != NULL || judge_verifies(s))
 		return;
 	if (s->client)
 		judge_section(j, LOG_WARNING,

@@ -294,6 +294,13 @@ ciphers_tls12(const char *text, struct conf_strings *list, struct errmsg *why)
 	struct work w = { .n = 0 };
 	struct conf_strings found = { 0 };
 
+	/* Theirs are fixed: the word stands for them. */
+	if (strcmp(text, "PSK") == 0) {
+		if (names_add(&found, "PSK", why) == -1)
+			goto err;
+		names_replace(list, &found);
+		return 0;
+	}
 	w.n = suites_all(w.all);
 	for (size_t i = 0; i < w.n; i++)
 		w.order[i] = (unsigned short)i;

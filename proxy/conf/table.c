@@ -89,6 +89,13 @@ const struct option option_table[] = {
 	    .argument = "RULE",
 	    .help = "Refuse those whose certificate has all that such a line says, whatever "
 	        "allow says." },
+	{ .name = "PSKsecrets", .type = OPTION_PATH, SERVICE(psk_secrets), RANGE(1, 0),
+	    .argument = "FILE",
+	    .help = "Instead of certificates, keys shared beforehand, a line each, "
+	        "identity:key; of 16 bytes at least, in hexadecimal or as they are." },
+	{ .name = "PSKidentity", .type = OPTION_TEXT, SERVICE(psk_identity),
+	    .argument = "NAME",
+	    .help = "In client mode whose key of PSKsecrets to use; without it, the first." },
 	{ .name = "insecure", .type = OPTION_FLAG, SERVICE(insecure), OURS,
 	    .commands = OPTION_FOR_BOTH,
 	    .argument = "yes|no", .initial = "no",
@@ -374,10 +381,6 @@ const struct option option_table[] = {
 	{ .name = "TIMEOUTocsp", .type = OPTION_SECONDS, SERVICE(timeout_busy), RANGE(1, YEAR),
 	    IGNORED("OCSP is not built yet"),
 	    .argument = "SECONDS", .help = "The seconds for a responder." },
-	{ .name = "PSKsecrets", .type = OPTION_PATH, SERVICE(cert), RANGE(1, 0), NOT_YET,
-	    .argument = "FILE", .help = "Keys shared beforehand." },
-	{ .name = "PSKidentity", .type = OPTION_TEXT, SERVICE(sni), NOT_YET,
-	    .argument = "NAME", .help = "The key to use in client mode." },
 
 	/* Resuming sessions. */
 

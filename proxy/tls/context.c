@@ -1,4 +1,4 @@
-#include "context_priv.h"
+#include "psk_priv.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@ set_protocol(struct tls_context *c, const struct tls_policy *p, struct errmsg *e
 	if (p->min == TLS_1_2 && p->max == TLS_1_3 &&
 	    wolfSSL_CTX_SetMinVersion(c->ctx, WOLFSSL_TLSV1_2) != WOLFSSL_SUCCESS)
 		return errmsg_set(e, "wolfSSL refuses the protocol versions");
-	if (tls_set_suites(c->ctx, p, e) == -1)
+	if (p->psk_secrets == NULL && tls_set_suites(c->ctx, p, e) == -1)
 		return -1;
 	return tls_set_groups(c, p, e);
 }
@@ -221,7 +221,8 @@ make(const struct tls_policy *p, const unsigned char *digest, struct errmsg *e)
 
 	assert(p->min <= p->max);
 	/* Nobody can be judged who is not asked. */
-	assert(!p->server || p->ask != TLS_ASK_NOT || (p->insecure && !p->outcasts));
+	assert(!p->server || p->ask != TLS_ASK_NOT || p->psk_secrets != NULL ||
+	    (p->insecure && !p->outcasts));
 	if ((c = calloc(1, sizeof(*c))) == NULL) {
 		errmsg_set(e, "out of memory");
 		goto err0;
@@ -238,13 +239,15 @@ make(const struct tls_policy *p, const unsigned char *digest, struct errmsg *e)
 		goto err1;
 	}
 	if (set_protocol(c, p, e) == -1 || set_resumption(c, p, e) == -1 ||
-	    set_identity(c->ctx, p, e) == -1)
+	    set_identity(c->ctx, p, e) == -1 ||
+	    (p->psk_secrets != NULL && psk_use(c, p, e) == -1))
 		goto err2;
 	c->trust = p->trust;
 	atomic_init(&c->refs, 1);
 	return c;
 
 err2:
+	psk_set_free(c->psk);
 	wolfSSL_CTX_free(c->ctx);
 err1:
 	cert_free_secret(c, sizeof(*c));
@@ -284,6 +287,7 @@ tls_context_unref(struct tls_context *c)
 	if (c == NULL || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	wolfSSL_CTX_free(c->ctx);
+	psk_set_free(c->psk);
 	trust_free(c->trust);
 	cert_free_secret(c, sizeof(*c));
 }

@@ -13,6 +13,7 @@ struct tls_context {
 	atomic_uint refs;
 	WOLFSSL_CTX *ctx;
 	struct trust *trust;
+	struct psk_set *psk; /* NULL: certificates */
 	bool server;
 	bool insecure;
 	bool outcasts;

@@ -96,6 +96,7 @@ add_settings(struct digest *d, const struct tls_policy *p)
 	add_number(d, p->ask);
 	add_number(d, p->insecure);
 	add_number(d, p->outcasts);
+	add_names(d, &p->psk_identity, p->psk_identity != NULL);
 }
 
 static void
@@ -145,7 +146,8 @@ tls_policy_digest(const struct tls_policy *p, unsigned char digest[TLS_DIGEST],
 	add_trust(&d, p->trust);
 	add_resume(&d, &p->resume);
 	if (add_file(&d, p->cert, e) == -1 || add_file(&d, p->key, e) == -1 ||
-	    add_file(&d, p->key_pass, e) == -1 || add_file(&d, p->resume.key_file, e) == -1)
+	    add_file(&d, p->key_pass, e) == -1 || add_file(&d, p->resume.key_file, e) == -1 ||
+	    add_file(&d, p->psk_secrets, e) == -1)
 		goto out;
 	if (d.bad || wc_Sha256Final(&d.hash, digest) != 0)
 		errmsg_set(e, "wolfSSL cannot hash");

@@ -1,4 +1,5 @@
 /* The peer of an open session, by the rules of now. */
+#include "psk_priv.h"
 #include "session_priv.h"
 
 enum trust_verdict
@@ -9,6 +10,12 @@ tls_session_rejudge(const struct tls_session *s, const struct tls_context *c,
 	const struct der *chain;
 	size_t n;
 
+	if (c->psk != NULL || s->psk != NULL) {
+		if (c->psk != NULL && s->psk != NULL && psk_set_has(c->psk, s->psk))
+			return TRUST_OK;
+		errmsg_set(why, "the key that was used is none of those shared");
+		return TRUST_NOT_PINNED;
+	}
 	if (c->insecure || s->verdict != TRUST_OK)
 		return TRUST_OK;
 	if (s->identity == NULL) {

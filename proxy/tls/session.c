@@ -1,3 +1,4 @@
+#include "psk_priv.h"
 #include "session_priv.h"
 
 #include <assert.h>
@@ -85,6 +86,15 @@ session_verdict(const struct tls_session *s, const struct der *chain, size_t n, 
 	    s->names, s->nnames, now, why);
 }
 
+/* Where keys are shared, a certificate proves nothing. */
+static void
+judge_shared(struct tls_session *s, size_t ncerts, struct errmsg *why)
+{
+	s->verdict = ncerts == 0 && s->psk != NULL ? TRUST_OK : TRUST_UNKNOWN_CA;
+	if (s->verdict != TRUST_OK)
+		errmsg_set(why, "a key shared beforehand was expected of the peer");
+}
+
 /* Judges the chain that the library parsed.  Filled: verdict, why, peer. */
 static void
 judge(struct tls_session *s, const WOLFSSL_X509_STORE_CTX *store)
@@ -103,7 +113,9 @@ judge(struct tls_session *s, const WOLFSSL_X509_STORE_CTX *store)
 		session_keep_der(s, &chain[0]);
 		s->peer = cert_info_new(&chain[0], &why);
 	}
-	if (n > 0 && s->peer == NULL)
+	if (s->context->psk != NULL)
+		judge_shared(s, n, &why);
+	else if (n > 0 && s->peer == NULL)
 		s->verdict = TRUST_MALFORMED;
 	else
 		s->verdict = session_verdict(s, chain, n, time(NULL), &why);
@@ -386,6 +398,12 @@ bool
 tls_session_verified(const struct tls_session *s)
 {
 	return s->judged && s->verdict == TRUST_OK && s->peer != NULL && !s->context->insecure;
+}
+
+const char *
+tls_session_shared(const struct tls_session *s)
+{
+	return s->done && s->psk != NULL ? s->psk->identity : NULL;
 }
 
 const struct cert_info *

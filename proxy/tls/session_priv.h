@@ -24,6 +24,7 @@ struct tls_session {
 	struct tls_context *context;
 	struct tls_io *io; /* during a call */
 	struct cert_info *peer;
+	const struct psk *psk; /* of the context's set: whose key was used, once the handshake is done */
 	struct identity *identity; /* with which it was let in */
 	const char *const *names;
 	size_t nnames;

@@ -34,7 +34,7 @@ struct endpoint *exec_side(struct tunnel *);
 struct exec_request {
 	struct helper_program program;
 	const char **argv, **env;
-	char *made[4];          /* the variables that are ours */
+	char *made[5];          /* the variables that are ours */
 	size_t nmade;
 };
 

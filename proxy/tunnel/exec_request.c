@@ -86,13 +86,23 @@ add_names(struct exec_request *r, const struct tunnel *t)
 	    add(r, "SSL_CLIENT_I_DN", whole ? peer->issuer : NULL);
 }
 
+static int
+add_shared(struct exec_request *r, const struct tunnel *t)
+{
+	const struct tls_session *s =
+	    t->service->conf->client ? t->up.tls : t->down.tls;
+
+	return add(r, "SSL_PSK_IDENTITY", s != NULL ? tls_session_shared(s) : NULL);
+}
+
 /* Ours come last: they hold. */
 static int
 set_environment(struct exec_request *r, const struct tunnel *t)
 {
 	const struct conf_strings *extra = &t->service->config->setenv;
 
-	if (add_remote(r, t) != 0 || add_names(r, t) != 0)
+	if (add_remote(r, t) != 0 || add_names(r, t) != 0 ||
+	    add_shared(r, t) != 0)
 		return -1;
 	if ((r->env = calloc(extra->n + r->nmade + 1, sizeof(*r->env))) == NULL)
 		return -1;

@@ -49,6 +49,8 @@ verification_of(const struct conf_service *c)
 	else if (level == 1 && !c->verify_chain && !c->verify_peer && !c->require_cert &&
 	    c->peer.n == 0)
 		v.ask = TLS_ASK_OPTIONAL;
+	if (c->psk_secrets != NULL)
+		v = (struct verification){ .anyone = true, .ask = TLS_ASK_NOT };
 	return v;
 }
 
@@ -152,7 +154,7 @@ err:
 static int
 check(const struct conf_service *c, const struct verification *v, struct errmsg *e)
 {
-	if (c->insecure || !v->anyone)
+	if (c->insecure || !v->anyone || c->psk_secrets != NULL)
 		return 0;
 	if (c->profile == PROFILE_STRICT)
 		return errmsg_set(e, "nothing says who may pass: add peer or CAfile");
@@ -199,10 +201,12 @@ policy_make(const struct conf_service *c, struct tls_policy *p, struct errmsg *e
 		.client_order = c->profile == PROFILE_STUNNEL && !c->server_preference,
 		.level = c->security_level,
 		.ask = v.ask,
-		.insecure = v.anyone,
+		.insecure = v.anyone && c->psk_secrets == NULL,
+		.psk_secrets = c->psk_secrets,
+		.psk_identity = c->psk_identity,
 		.outcasts = !c->client && c->redirect.n > 0,
 		.resume = {
-			.on = !c->client && c->session_resume,
+			.on = !c->client && c->session_resume && c->psk_secrets == NULL,
 			.size = c->session_cache_size != 0 ? c->session_cache_size : SESSIONS_MOST,
 			.seconds = c->session_cache_timeout,
 			.key_secret = c->ticket_key_secret,

@@ -38,7 +38,10 @@ describe_tls(const struct tunnel *t, char *text, size_t cap)
 	    tls_session_suite(ep->tls), tls_session_group(ep->tls));
 	if (n < 0 || (size_t)n >= cap)
 		return;
-	if ((peer = tls_session_peer(ep->tls)) == NULL)
+	if (tls_session_shared(ep->tls) != NULL)
+		snprintf(text + n, cap - (size_t)n, "with the key of \"%s\"",
+		    tls_session_shared(ep->tls));
+	else if ((peer = tls_session_peer(ep->tls)) == NULL)
 		snprintf(text + n, cap - (size_t)n, "without certificate");
 	else
 		snprintf(text + n, cap - (size_t)n, "\"%.160s\"%s%.160s SHA-256 %s%s", peer->subject,

@@ -118,12 +118,16 @@ is_client(const struct tunnel *t)
 void
 trace_negotiated(struct tunnel *t)
 {
+	const char *shared = tls_session_shared(tunnel_tls_side(t)->tls);
+
 	if (t->opening->unannounced)
 		say_accepted(t);
 	t->opening->unannounced = false;
 	tunnel_trace(t, LOG_INFO, "TLS %s: %s", is_client(t) ? "connected" : "accepted",
 	    tls_session_resumed(tunnel_tls_side(t)->tls) ? "previous session reused" :
 	    "new session negotiated");
+	if (shared != NULL)
+		tunnel_trace(t, LOG_INFO, "PSK identity: %s", shared);
 }
 
 /* Our own end of what we connected. */

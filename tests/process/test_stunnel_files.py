@@ -432,18 +432,30 @@ class Heroku(Files):
 
 
 class Volsync(Files):
-    """VolSync's mover shares a key beforehand: not built yet, and that is what it says."""
-    TEXT = ("foreground = yes\noutput = /dev/stdout\npid = %(dir)s/stunnel.pid\n"
+    """VolSync's mover shares a key beforehand: the source's side and the destination's."""
+    TEXT = ("foreground = yes\noutput = /dev/stdout\npid = %%(dir)s/%(side)s.pid\n"
             "socket = l:SO_KEEPALIVE=1\nsocket = l:TCP_KEEPIDLE=180\nsocket = r:SO_KEEPALIVE=1\n"
             "socket = r:TCP_KEEPIDLE=180\nsyslog = no\n[rsync]\nciphers = PSK\n"
-            "PSKsecrets = %(dir)s/psk\naccept = 127.0.0.1:0\nclient = yes\nconnect = 127.0.0.1:1\n")
+            "PSKsecrets = %%(dir)s/psk\naccept = 127.0.0.1:0\n%(role)sconnect = 127.0.0.1:%(to)d\n")
 
-    def test_refusal(self):
-        path = self.write(self.TEXT % self.values())
-        self.refuses(path, r'stunnel.conf:11: "PSKsecrets = .*": it is not built yet')
+    def side(self, side, role, to):
+        path = self.write(self.TEXT % {"side": side, "role": role, "to": to} % self.values(),
+                          side + ".conf")
+        self.checks(path)
+        return self.own(Sluss(path))
+
+    def test_both_sides(self):
+        self.write("volsync:" + 64 * "a5" + "\n", "psk")
+        target = self.backend(harness.echo)
+        server = self.side("destination", "", target.port)
+        client = self.side("source", "client = yes\n", server.port)
+        c = self.own(harness.connect(client.port))
+        c.sendall(b"@RSYNCD: 31.0")
+        self.assertEqual(recv_exactly(c, 13), b"@RSYNCD: 31.0")
 
     def test_the_rest(self):
-        text = "\n".join(l for l in self.TEXT.splitlines() if "PSK" not in l)
+        text = "\n".join(l for l in (self.TEXT % {
+            "side": "x", "role": "client = yes\n", "to": 1}).splitlines() if "PSK" not in l)
         self.assertIn("\nsocket = r:TCP_KEEPIDLE=180\n",
                       self.checks(self.write(text % self.values() + "\n")))
 

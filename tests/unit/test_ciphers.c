@@ -144,7 +144,8 @@ static const struct row tls12[] = {
 	{ "AES128-SHA:AES256-SHA256", NULL, "nothing of \"AES128-SHA:AES256-SHA256\" can be had: "
 	    "only ECDHE with AES-GCM", NULL },
 	{ "ECDHE-RSA-AES128-SHA", NULL, "no CBC", NULL },
-	{ "PSK", NULL, "no PSK", NULL },
+	{ "PSK", "PSK", NULL, NULL },
+	{ "PSK+AES", NULL, "no PSK", NULL },
 	{ "aNULL", NULL, "can be had", NULL },
 	{ "eNULL", NULL, "can be had", NULL },
 	{ "HGIH", NULL, "nothing of \"HGIH\" can be had", NULL },

@@ -86,7 +86,6 @@ static const struct {
 	    "x:7: \"TIMEOUTidle = 60 ; x\": \"60 ; x\" is not a whole number: give 1 to "
 	    "31536000 seconds\n" },
 	{ SERVER "OCSPaia = yes\n", "x:7: \"OCSPaia = yes\": it is not built yet\n" },
-	{ SERVER "PSKsecrets = f\n", "x:7: \"PSKsecrets = f\": it is not built yet\n" },
 	{ SERVER "nonsense\n",
 	    "x:7: \"nonsense\": there is no = between an option and its value\n" },
 	{ "[s]\naccept = 127.0.0.1:0 ; x\nconnect=2\ncert=s\n",

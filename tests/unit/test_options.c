@@ -38,6 +38,8 @@ static const struct {
 	{ "Connect", "db.example.org:4433" },
 	{ "cert", "server.pem" },
 	{ "keyPass", "server.pass" },
+	{ "PSKsecrets", "psk.txt" },
+	{ "PSKidentity", "me" },
 	{ "KEY", "server.key" },
 	{ "peer", "client.crt" },
 	{ "cafile", "ca.crt" },
