@@ -894,7 +894,9 @@ class Signals(Reload):
         tunnels = [self.tls(server.port) for _ in range(70)]
         for i, t in enumerate(tunnels):
             self.talk(t, b"x" * (i + 1))
+        fds = server.fds()
         silent = self.own(connect(server.port))
+        wait_for(lambda: server.fds() == fds + 1, "a connection that is accepted")
         server.process.send_signal(signal.SIGUSR2)
         server.wait_log(r"LOG0\[main\]: \d+ tunnels")
         line = (r"LOG0\[(\d+)\]: Service \[server\] (\S+) -> (.*): (.*); (\d+) bytes to TLS, "
