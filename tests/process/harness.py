@@ -7,6 +7,7 @@ asserts a wall-clock time without a tenfold margin; PATIENCE bounds every wait.
 """
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -275,9 +276,68 @@ def outcome(c, patience=PATIENCE):
         parts.append(data)
 
 
+def free_port():
+    """A port for a program that cannot listen on port 0. It lies outside the range from
+    which the system takes ports of its own, and no other test gets it meanwhile."""
+    while True:
+        port = random.randrange(12000, 32000)
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind("\0sluss-test-port-%d" % port)
+            with socket.socket() as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        claims.append(claim)
+        return port
+
+
+# Sockets whose names claim ports, for as long as this process lives.
+claims = []
+
+
+class Connection(socket.socket):
+    """A connection. Whether the reset of a peer that took it and ended it at once comes
+    to light in connect() or at the first use is the system's mood; here it is always the
+    latter."""
+
+    was_reset = False
+
+    def connect(self, address):
+        try:
+            super().connect(address)
+        except ConnectionResetError:
+            self.was_reset = True
+
+    def _first_use(self):
+        if self.was_reset:
+            self.was_reset = False
+            raise ConnectionResetError("Connection reset by peer")
+
+    def recv(self, *args):
+        self._first_use()
+        return super().recv(*args)
+
+    def send(self, *args):
+        self._first_use()
+        return super().send(*args)
+
+    def sendall(self, *args):
+        self._first_use()
+        return super().sendall(*args)
+
+
 def connect(port, host="127.0.0.1", patience=PATIENCE):
-    c = socket.create_connection((host, port), timeout=patience)
-    c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    c = Connection(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        c.settimeout(patience)
+        c.connect((host, port))
+        c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        c.close()
+        raise
     return c
 
 

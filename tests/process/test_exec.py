@@ -651,9 +651,7 @@ class Client(Exec):
 
     def test_retry_until_there(self):
         """A server that is not there yet: the program waits for it."""
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
+        port = harness.free_port()
         sluss = self.begin(self.script("echo > %s" % self.path("ran")), port, "retry = 10")
         sluss.ends(r"connect failed while connecting", count=3)
         self.assertFalse(os.path.exists(self.path("ran")))

@@ -18,15 +18,9 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
-from harness import PATIENCE, Case, Program, connect, need, run, wait_for
+from harness import PATIENCE, Case, Program, connect, free_port, need, run, wait_for
 
 MESSAGE = "From: a@test\r\nTo: b@test\r\nSubject: hi\r\n\r\nthrough the lock %s\r\n"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def user_name():

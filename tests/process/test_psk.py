@@ -140,9 +140,7 @@ class Psk(Case):
     def test_stunnel(self):
         stunnel = harness.need("stunnel4")
         server = self.start("server.conf")
-        with harness.socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
+        port = harness.free_port()
         path = self.write("stunnel.conf", "foreground = yes\npid =\nsyslog = no\n[one]\n"
                           "client = yes\naccept = 127.0.0.1:%d\nconnect = 127.0.0.1:%d\n"
                           "PSKsecrets = %s\nPSKidentity = me\n" % (port, server.port, self.keys))

@@ -264,7 +264,7 @@ class Backends(Resources):
 
     def test_backend_flapping(self):
         """50 times up and down again: each connection gets what is true at its time."""
-        port = self.unused_for_now()
+        port = harness.free_port()
         server, client = self.pair("127.0.0.1:%d" % port)
         base = self.baseline(server), self.baseline(client)
         for i in range(10 if SANITIZER else 50):
@@ -275,12 +275,6 @@ class Backends(Resources):
             self.fails(client.port)
         self.back_to(server, base[0])
         self.back_to(client, base[1])
-
-    @staticmethod
-    def unused_for_now():
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            return s.getsockname()[1]
 
 
 class Boxed(harness.Sluss):
