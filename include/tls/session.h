@@ -9,6 +9,7 @@
 #include "base/iores.h"
 #include "tls/cert.h"
 #include "tls/context.h"
+#include "tls/spare.h"
 
 /*
  * One TLS connection, without its transport: every call gets the ciphertext
@@ -28,6 +29,7 @@ struct tls_io {
 	uint8_t *out;
 	size_t out_len;
 	size_t out_cap;
+	struct tls_spares *spares; /* for reads and writes; may be NULL */
 };
 
 /* Ciphertext that a handshake call may produce at most, in bytes. */

@@ -26,6 +26,7 @@ struct stage {
 	size_t plain_cap;
 	uint8_t *cipher_out;
 	size_t cipher_out_cap;
+	struct tls_spares spares;
 };
 
 /* Returns 0, or -1 with errno set. */

@@ -5,6 +5,7 @@
 #include <wolfssl/wolfcrypt/hash.h>
 #include <wolfssl/wolfcrypt/wc_mlkem.h>
 
+#include "spare_priv.h"
 #include "tls/library.h"
 #include "tls/records.h"
 
@@ -79,6 +80,7 @@ tls_library_start(struct errmsg *e)
 		{ "SHA-2 and SHA-3", warm_hashes }, { "ML-KEM", warm_mlkem },
 	};
 
+	spares_install();
 	if (wolfSSL_Init() != WOLFSSL_SUCCESS)
 		return errmsg_set(e, "wolfSSL did not start");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -9,6 +9,7 @@
 #include <wolfssl/wolfcrypt/hash.h>
 
 #include "alert.h"
+#include "spare_priv.h"
 #include "ticket_priv.h"
 
 /* More than any honest handshake; a peer must not keep us reading one for ever. */
@@ -342,7 +343,9 @@ tls_session_read(struct tls_session *s, struct tls_io *io, void *p, size_t cap, 
 	assert(s->done && cap > 0);
 	*n = 0;
 	s->io = io;
+	spares_use(io->spares);
 	ret = wolfSSL_read(s->ssl, p, cap > INT32_MAX ? INT32_MAX : (int)cap);
+	spares_use(NULL);
 	s->io = NULL;
 	if (ret <= 0)
 		return translate(s, ret);
@@ -357,7 +360,9 @@ tls_session_write(struct tls_session *s, struct tls_io *io, const void *p, size_
 
 	assert(s->done && n <= INT32_MAX);
 	s->io = io;
+	spares_use(io->spares);
 	ret = n == 0 ? 0 : wolfSSL_write(s->ssl, p, (int)n);
+	spares_use(NULL);
 	s->io = NULL;
 	if (ret == (int)n)
 		return IO_OK;

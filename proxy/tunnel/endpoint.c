@@ -35,6 +35,7 @@ stage_free(struct stage *s)
 	free(s->cipher_in);
 	free(s->plain);
 	free(s->cipher_out);
+	tls_spares_free(&s->spares);
 	*s = (struct stage){ 0 };
 }
 
@@ -100,7 +101,8 @@ static const struct endpoint_ops plain_ops = {
 static struct tls_io
 tls_io_on(struct stage *st)
 {
-	return (struct tls_io){ .out = st->cipher_out, .out_cap = st->cipher_out_cap };
+	return (struct tls_io){ .out = st->cipher_out, .out_cap = st->cipher_out_cap,
+		.spares = &st->spares };
 }
 
 /* Replies that reading produced: KeyUpdates, alerts. */

@@ -3,10 +3,6 @@
  * malloc() counts, and fails when it is told to.
  */
 #include <check.h>
-#include <dlfcn.h>
-#include <malloc.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,188 +16,15 @@
 #include "tunnel/endpoint.h"
 #include "tunnel/tunnel.h"
 
+#include "heap.h"
+
 /* Heap that an open, idle tunnel may own, all told. */
 #define IDLE_MAX ((size_t)8 * 1024)
 /* … and one whose peer has said nothing yet, or is in the middle of the handshake. */
 #define SILENT_MAX ((size_t)32 * 1024)
 #define HANDSHAKE_MAX ((size_t)96 * 1024)
-
-/*
- * The allocator.  Blocks that are made while an account is open are noted in a table, so
- * that each is taken off its own account wherever it is freed.
- */
-#define SLOTS 65536
-#define BOOTSTRAP 8192
-
-/* Under ThreadSanitizer this code runs before the sanitizer does. */
-#define PLAIN __attribute__((no_sanitize("thread"), no_sanitize("address")))
-
-enum account { NOBODY, US, THEM, ACCOUNTS };
-
-static struct {
-	void *block;
-	size_t size;
-	enum account owner;
-} slots[SLOTS];
-
-/* Volatile: the compiler believes that malloc() knows nothing of them. */
-static volatile enum account account; /* whose blocks are being made */
-static volatile size_t live[ACCOUNTS], peak[ACCOUNTS];
-static volatile size_t calls;   /* allocations on the account "US" */
-static volatile size_t fail_at; /* the one of these that fails; 0: none does */
-static volatile bool fail_on;   /* … and all behind it */
-
-static struct {
-	void *(*malloc)(size_t);
-	void *(*calloc)(size_t, size_t);
-	void *(*realloc)(void *, size_t);
-	void (*free)(void *);
-} real;
-
-/* What dlsym() itself asks for, before there is an allocator. */
-static _Alignas(16) char bootstrap[BOOTSTRAP];
-static size_t bootstrap_used;
-static bool finding;
-
-PLAIN static bool
-is_bootstrap(const void *p)
-{
-	return (uintptr_t)p - (uintptr_t)bootstrap < BOOTSTRAP;
-}
-
-PLAIN static void *
-bootstrap_alloc(size_t n)
-{
-	void *p = bootstrap + bootstrap_used;
-
-	n = (n + 15) & ~(size_t)15;
-	if (n > BOOTSTRAP - bootstrap_used)
-		abort();
-	bootstrap_used += n;
-	return p;
-}
-
-PLAIN static bool
-find_real(void)
-{
-	if (real.free != NULL)
-		return true;
-	if (finding)
-		return false;
-	finding = true;
-	*(void **)&real.malloc = dlsym(RTLD_NEXT, "malloc");
-	*(void **)&real.calloc = dlsym(RTLD_NEXT, "calloc");
-	*(void **)&real.realloc = dlsym(RTLD_NEXT, "realloc");
-	*(void **)&real.free = dlsym(RTLD_NEXT, "free");
-	finding = false;
-	return real.free != NULL;
-}
-
-PLAIN static size_t
-slot_of(const void *p)
-{
-	return (size_t)(((uintptr_t)p >> 4) * UINT64_C(0x9E3779B97F4A7C15) >> 48) % SLOTS;
-}
-
-/* Whether this allocation is to fail. */
-PLAIN static bool
-fails(void)
-{
-	if (account != US)
-		return false;
-	calls++;
-	return fail_at != 0 && (calls == fail_at || (fail_on && calls > fail_at));
-}
-
-PLAIN static void *
-note(void *p, size_t n)
-{
-	size_t i = slot_of(p);
-
-	if (p == NULL || account == NOBODY)
-		return p;
-	while (slots[i].block != NULL)
-		i = (i + 1) % SLOTS;
-	slots[i].block = p;
-	slots[i].size = n;
-	slots[i].owner = account;
-	live[account] += n;
-	if (live[account] > peak[account])
-		peak[account] = live[account];
-	return p;
-}
-
-PLAIN static void
-forget(const void *p)
-{
-	size_t i = slot_of(p), gap, home;
-
-	while (slots[i].block != p)
-		if (slots[i].block == NULL)
-			return;
-		else
-			i = (i + 1) % SLOTS;
-	live[slots[i].owner] -= slots[i].size;
-	/* What was put off by this block moves up. */
-	for (gap = i; slots[i = (i + 1) % SLOTS].block != NULL;) {
-		home = slot_of(slots[i].block);
-		if ((i - home) % SLOTS < (i - gap) % SLOTS)
-			continue;
-		slots[gap] = slots[i];
-		gap = i;
-	}
-	slots[gap].block = NULL;
-}
-
-PLAIN void *
-malloc(size_t n)
-{
-	if (!find_real())
-		return bootstrap_alloc(n);
-	return fails() ? NULL : note(real.malloc(n), n);
-}
-
-PLAIN void *
-calloc(size_t k, size_t n)
-{
-	if (!find_real())
-		return bootstrap_alloc(k * n);
-	return fails() ? NULL : note(real.calloc(k, n), k * n);
-}
-
-PLAIN void *
-realloc(void *p, size_t n)
-{
-	void *q;
-
-	if (p == NULL)
-		return malloc(n);
-	if (is_bootstrap(p) || !find_real())
-		abort();
-	if (fails())
-		return NULL;
-	if ((q = real.realloc(p, n)) != NULL) {
-		forget(p);
-		note(q, n);
-	}
-	return q;
-}
-
-PLAIN void
-free(void *p)
-{
-	if (p == NULL || is_bootstrap(p) || !find_real())
-		return;
-	forget(p);
-	real.free(p);
-}
-
-/* From here on, what is made is on this account. */
-static void
-book(enum account a)
-{
-	account = a;
-}
+/* What a thread keeps for the records of all its tunnels. */
+#define SPARES_MAX ((size_t)24 * 1024)
 
 /* Two endpoints over a socket pair; "us" is the side that is examined. */
 
@@ -392,6 +215,7 @@ START_TEST(no_buffers_when_idle_again)
 		ck_assert_int_eq(send_bytes(&them, &us, THEM, US, 1), IO_OK);
 	}
 	ck_assert_uint_eq(buf_total(), 0);
+	tls_spares_free(&stage.spares);
 	ck_assert_uint_le(live[US], before + 256);
 	end();
 	ck_assert_uint_eq(live[US], 0);
@@ -424,18 +248,64 @@ START_TEST(handshake_has_a_bound)
 }
 END_TEST
 
-/* A megabyte both ways costs a record's buffers, not the batch's. */
+/* A megabyte costs a record's buffers on both sides, not the batch's. */
 START_TEST(traffic_has_a_bound)
+{
+	size_t more;
+
+	open_both(_i);
+	peak[US] = live[US];
+	peak[THEM] = live[THEM];
+	more = -peak[US] - peak[THEM];
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(send_bytes(&them, &us, THEM, US, sizeof(bulk)), IO_OK);
+	more += peak[US] + peak[THEM];
+	/* Two records at most, and the ciphertext that was read ahead. */
+	ck_assert_uint_gt(more, TLS_RECORD_MAX);
+	ck_assert_msg(more < 4 * TLS_RECORD_MAX, "%zu bytes", more);
+	end();
+}
+END_TEST
+
+/* Bytes both ways in records of all sizes, and full batches. */
+static void
+send_all_sizes(void)
+{
+	static const size_t sizes[] = { 1, 50, 300, 1024, 5000, TLS_RECORD_MAX, 100000 };
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		ck_assert_int_eq(send_bytes(&us, &them, US, THEM, sizes[i]), IO_OK);
+		ck_assert_int_eq(send_bytes(&them, &us, THEM, US, sizes[i]), IO_OK);
+	}
+}
+
+/* Once each size was there, no record costs an allocation, on neither side. */
+START_TEST(records_allocate_nothing)
+{
+	open_both(_i);
+	send_all_sizes();
+	forget_calls();
+	for (int i = 0; i < 50; i++)
+		send_all_sizes();
+	ck_assert_uint_eq(calls[US], 0);
+	ck_assert_uint_eq(calls[THEM], 0);
+	end();
+}
+END_TEST
+
+/* A lane keeps one block of each size, whatever passed through it. */
+START_TEST(spares_are_bounded)
 {
 	size_t idle;
 
 	open_both(_i);
-	idle = live[US];
-	peak[US] = 0;
-	for (int i = 0; i < 4; i++)
-		ck_assert_int_eq(send_bytes(&them, &us, THEM, US, sizeof(bulk)), IO_OK);
-	/* Two records at most, and the ciphertext that was read ahead. */
-	ck_assert_msg(peak[US] - idle < 4 * TLS_RECORD_MAX, "%zu bytes", peak[US] - idle);
+	idle = live[US] + live[THEM];
+	for (int i = 0; i < 50; i++)
+		send_all_sizes();
+	ck_assert_uint_gt(live[US] + live[THEM], idle);
+	ck_assert_uint_le(live[US] + live[THEM], idle + SPARES_MAX);
+	tls_spares_free(&stage.spares);
+	ck_assert_uint_le(live[US] + live[THEM], idle + 256);
 	end();
 }
 END_TEST
@@ -460,7 +330,7 @@ stride(void)
 static void
 fail_nth(size_t n, bool on)
 {
-	calls = 0;
+	forget_calls();
 	fail_at = n;
 	fail_on = on;
 }
@@ -615,7 +485,7 @@ round_traffic(int i)
 	size_t n;
 
 	(void)i;
-	calls = 0;
+	forget_calls();
 	if (us.r == IO_WANT) {
 		size_t at = fail_at;
 
@@ -672,7 +542,7 @@ START_TEST(alloc_fail_sweep)
 	size_t total, failed = 0;
 
 	ck_assert(one_round(s, how, 0, false));
-	total = calls;
+	total = calls[US];
 	for (size_t n = 1; n <= total; n += stride())
 		failed += !one_round(s, how, n, on);
 	/* Most of what is asked for is needed. */
@@ -746,6 +616,8 @@ memory_suite(void)
 	tcase_add_loop_test(tc, silent_peer_costs_little, 0, 4);
 	tcase_add_loop_test(tc, handshake_has_a_bound, 0, 4);
 	tcase_add_loop_test(tc, traffic_has_a_bound, 0, 4);
+	tcase_add_loop_test(tc, records_allocate_nothing, 0, 4);
+	tcase_add_loop_test(tc, spares_are_bounded, 0, 4);
 	tcase_add_loop_test(
 	    tc, alloc_fail_sweep, 0, 8 * (int)(sizeof(sweeps) / sizeof(sweeps[0])));
 	suite_add_tcase(s, tc);
