@@ -167,6 +167,8 @@ struct conf_service {
 	struct conf_strings suites13;
 	struct conf_strings groups;
 	bool server_preference;
+	struct conf_strings alpn;     /* application protocols, the best first; none: not spoken of */
+	bool alpn_require;            /* a peer that agrees on none is refused */
 	bool no_tls12, no_tls13;      /* by options: see sslopt_versions() */
 
 	bool session_resume;          /* server: by tickets that carry who the peer is */

@@ -45,6 +45,7 @@ enum option_type {
 	OPTION_CIPHERS,  /* suites12: OpenSSL's cipher string (conf/ciphers.h) */
 	OPTION_SUITES,   /* suites13: names with colons between (conf/ciphers.h) */
 	OPTION_CURVES,   /* groups: names with colons between (conf/ciphers.h) */
+	OPTION_PROTOCOLS, /* struct conf_strings: some more, with commas between */
 	OPTION_SSLOPT,   /* one of OpenSSL's options (conf/sslopt.h) */
 	OPTION_PROFILE,  /* enum conf_profile: all defaults that are not set yet */
 };

@@ -46,6 +46,9 @@ struct tls_policy {
 	size_t nsuites13;
 	const char *const *groups;   /* X25519MLKEM768, X25519, P-256, P-384, P-521; likewise */
 	size_t ngroups;
+	const char *const *protocols; /* ALPN, the best first, without commas in them; none: no word */
+	size_t nprotocols;
+	bool require_protocol; /* a peer that agrees to none of them is refused */
 	bool client_order;   /* of the suites in common, a server takes the client's first */
 	unsigned level;      /* of our own certificate's key: see cert_level() */
 	enum tls_ask ask;
@@ -68,6 +71,10 @@ struct tls_context *tls_context_new(const struct tls_policy *, struct errmsg *);
  * over either way. */
 struct tls_context *tls_context_renew(const struct tls_policy *, struct tls_context *old,
     struct errmsg *);
+
+/* Whether a server of the context has something to choose by the client's hello: see
+ * tls_session_answer(). */
+bool tls_context_reads_hello(const struct tls_context *);
 
 /* The size of a digest. */
 #define TLS_DIGEST 32

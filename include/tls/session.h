@@ -9,6 +9,7 @@
 #include "base/iores.h"
 #include "tls/cert.h"
 #include "tls/context.h"
+#include "tls/hello.h"
 #include "tls/spare.h"
 
 /*
@@ -48,6 +49,14 @@ size_t tls_out_room(size_t n);
  * carry one, or nnames 0; they must live until the handshake is done.  Returns NULL with the message filled.
  */
 struct tls_session *tls_session_new(struct tls_context *, const char *name,
+    const char *const *names, size_t nnames, struct errmsg *);
+
+/*
+ * The same for a server whose client's hello was read, which chooses the application protocol: the
+ * first of ours that the client offers.  A client that can have none fails its handshake at
+ * once.  The hello is not kept.  NULL with the message filled: memory.
+ */
+struct tls_session *tls_session_answer(struct tls_context *, const struct hello *,
     const char *const *names, size_t nnames, struct errmsg *);
 
 /* The lists of revoked certificates that the peer is judged by, which must live until the handshake is
@@ -126,6 +135,10 @@ const struct cert_info *tls_session_peer(const struct tls_session *);
 /* The identity whose shared key (PSKsecrets) was used; NULL before the handshake is done, and where there
  * are certificates. */
 const char *tls_session_shared(const struct tls_session *);
+
+/* The application protocol (ALPN) that both sides agreed on; NULL before the handshake is done and where
+ * there is none.  It lives as long as the session. */
+const char *tls_session_protocol(const struct tls_session *);
 
 /* "TLSv1.3", "TLS_AES_128_GCM_SHA256", "X25519MLKEM768"; after the handshake. */
 const char *tls_session_version(const struct tls_session *);

@@ -63,7 +63,7 @@ struct opening {
 	bool talking;               /* … has begun */
 	bool heard_client;          /* something came from the accepted side */
 	struct buf heard[2];        /* bytes that no talk has taken yet, by side */
-	struct hello_reader hello;  /* while the section is chosen by it */
+	struct hello_reader hello;  /* read before the session is made, or empty */
 	bool heard_hello;           /* … which the time of the handshake began with */
 	size_t thrown_away;         /* bytes that came after the handshake had failed */
 	struct errmsg why;          /* of the failure, for the log */

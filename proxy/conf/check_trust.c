@@ -205,6 +205,13 @@ check_redirect(struct judge *j)
 		    "verifyChain = yes or verifyPeer = yes, with CAfile");
 }
 
+static void
+check_alpn(struct judge *j)
+{
+	if (j->service->alpn_require && !judge_says(j, "alpn"))
+		judge_option(j, LOG_ERR, "alpnRequire", "alpn is missing: add it");
+}
+
 /* Only a CA's signature makes a list of revoked certificates. */
 static void
 check_revocation(struct judge *j)
@@ -295,5 +302,6 @@ check_identity(struct judge *j)
 	check_level(j);
 	check_revocation(j);
 	check_sni(j);
+	check_alpn(j);
 	check_resumption(j);
 }

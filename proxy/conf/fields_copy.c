@@ -39,6 +39,7 @@ field_copy(const struct option *o, void *to, const void *from)
 	case OPTION_CIPHERS:
 	case OPTION_SUITES:
 	case OPTION_CURVES:
+	case OPTION_PROTOCOLS:
 		return list_copy_strings(FIELD(o, to), CONST_FIELD(o, from));
 	case OPTION_ADDR:
 	case OPTION_ADDRS:
@@ -100,6 +101,7 @@ field_release(const struct option *o, void *base)
 	case OPTION_CIPHERS:
 	case OPTION_SUITES:
 	case OPTION_CURVES:
+	case OPTION_PROTOCOLS:
 		list_free_strings(FIELD(o, base));
 		break;
 	case OPTION_ADDR:
@@ -128,6 +130,7 @@ field_is_list(enum option_type type)
 	case OPTION_IPS:
 	case OPTION_TEXTS:
 	case OPTION_ENV:
+	case OPTION_PROTOCOLS:
 	case OPTION_ADDRS:
 	case OPTION_PREFIXES:
 	case OPTION_ALLOW:

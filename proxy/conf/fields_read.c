@@ -294,6 +294,8 @@ field_read(const struct option *o, void *base, const char *value, struct errmsg 
 		return ciphers_tls13(value, field, why);
 	case OPTION_CURVES:
 		return ciphers_groups(value, field, why);
+	case OPTION_PROTOCOLS:
+		return list_add_protocols(value, field, why);
 	case OPTION_SSLOPT:
 		return sslopt_set(base, value, why);
 	case OPTION_PROFILE:

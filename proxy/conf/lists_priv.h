@@ -23,6 +23,8 @@ int list_add_addr(const char *, struct conf_addrs *, struct errmsg *);
 int list_add_prefix(const char *, struct conf_prefixes *, struct errmsg *);
 int list_add_rule(const char *, bool deny, const struct conf_mark *, struct conf_rules *,
     struct errmsg *);
+/* All that stand in one text with commas between. */
+int list_add_protocols(const char *, struct conf_strings *, struct errmsg *);
 int list_add_sockopt(const char *, struct conf_sockopts *, struct errmsg *);
 
 /* Copies into what owns nothing.  plain: a list whose items, of that size, own nothing. */

@@ -168,6 +168,15 @@ const struct option option_table[] = {
 	    .argument = "NAMES",
 	    .help = "The groups for the key exchange, with colons between, of "
 	        "X25519MLKEM768, X25519, P-256, P-384 and P-521." },
+	{ .name = "alpn", .type = OPTION_PROTOCOLS, SERVICE(alpn), BOTH, OURS,
+	    .argument = "NAMES",
+	    .help = "The application protocols to agree on (ALPN), with commas between, as "
+	        "h2,http/1.1: a server takes the first that the client offers and refuses one "
+	        "that offers others only." },
+	{ .name = "alpnRequire", .type = OPTION_FLAG, SERVICE(alpn_require), BOTH, OURS,
+	    .argument = "yes|no", .initial = "no",
+	    .help = "Refuse also a peer that agrees to no protocol of alpn because it knows "
+	        "nothing of ALPN." },
 	{ .name = "options", .type = OPTION_SSLOPT, SERVICE(server_preference),
 	    .argument = "NAME",
 	    .help = "One of OpenSSL's options, \"sluss -options\" lists them; - in front "

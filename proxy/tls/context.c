@@ -231,7 +231,12 @@ make(const struct tls_policy *p, const unsigned char *digest, struct errmsg *e)
 	c->insecure = p->insecure;
 	c->outcasts = p->server && p->outcasts;
 	c->ask = p->ask;
+	c->require_protocol = p->require_protocol;
 	memcpy(c->digest, digest, TLS_DIGEST);
+	if (protocols_copy(&c->protocols, p->protocols, p->nprotocols) == -1) {
+		errmsg_set(e, "out of memory");
+		goto err1;
+	}
 	if (tls_rules_digest(p, c->rules, e) == -1 || name_service(c, p->service, e) == -1)
 		goto err1;
 	if ((c->ctx = wolfSSL_CTX_new(method_of(p))) == NULL) {
@@ -250,6 +255,7 @@ err2:
 	psk_set_free(c->psk);
 	wolfSSL_CTX_free(c->ctx);
 err1:
+	protocols_free(&c->protocols);
 	cert_free_secret(c, sizeof(*c));
 err0:
 	return NULL;
@@ -289,5 +295,6 @@ tls_context_unref(struct tls_context *c)
 	wolfSSL_CTX_free(c->ctx);
 	psk_set_free(c->psk);
 	trust_free(c->trust);
+	protocols_free(&c->protocols);
 	cert_free_secret(c, sizeof(*c));
 }

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "protocols_priv.h"
 #include "ticket_keys_priv.h"
 #include "tls/context.h"
 
@@ -18,6 +19,8 @@ struct tls_context {
 	bool insecure;
 	bool outcasts;
 	enum tls_ask ask;
+	struct protocols protocols;
+	bool require_protocol; /* a peer that agrees to none is refused */
 	int shares[2]; /* groups of which a client sends shares in its first hello; 0: none */
 	unsigned char digest[TLS_DIGEST];
 	unsigned char rules[TLS_DIGEST];  /* of those for peers alone: see tls_rules_digest() */

@@ -92,6 +92,8 @@ add_settings(struct digest *d, const struct tls_policy *p)
 	add_names(d, p->suites13, p->nsuites13);
 	add_names(d, p->groups, p->ngroups);
 	add_number(d, p->client_order);
+	add_names(d, p->protocols, p->nprotocols);
+	add_number(d, p->require_protocol);
 	add_number(d, p->level);
 	add_number(d, p->ask);
 	add_number(d, p->insecure);

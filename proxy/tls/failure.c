@@ -65,6 +65,8 @@ explain(int error)
 		return "no cipher suite in common";
 	case VERSION_ERROR:
 		return "no protocol version in common (TLS 1.2 and 1.3 are spoken here)";
+	case UNKNOWN_ALPN_PROTOCOL_NAME_E:
+		return "no application protocol (ALPN) in common";
 	case ECC_CURVE_ERROR:
 	case BAD_KEY_SHARE_DATA:
 		return "no key exchange group in common";
@@ -101,7 +103,9 @@ tls_session_failure(struct tls_session *s, struct errmsg *e)
 	int sent = s->alert != 0 ? s->alert : alert_sent(s->ssl), got = alert_received(s->ssl);
 	char tail[128] = "";
 
-	if (tls_session_refused(s) && !(s->done && s->error != 0))
+	if (s->hopeless != 0)
+		errmsg_set(e, "%s", s->why->text);
+	else if (tls_session_refused(s) && !(s->done && s->error != 0))
 		describe_refusal(s, e);
 	else if (guess != NULL)
 		errmsg_set(e, "the peer speaks %s", guess);

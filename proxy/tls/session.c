@@ -214,8 +214,7 @@ set_shares(WOLFSSL *ssl, const struct tls_context *c)
 }
 
 struct tls_session *
-tls_session_new(struct tls_context *c, const char *name, const char *const *names,
-    size_t nnames, struct errmsg *e)
+session_make(struct tls_context *c, const char *const *names, size_t nnames, struct errmsg *e)
 {
 	struct tls_session *s;
 
@@ -231,15 +230,27 @@ tls_session_new(struct tls_context *c, const char *name, const char *const *name
 	wolfSSL_SetIOReadCtx(s->ssl, s);
 	wolfSSL_SetIOWriteCtx(s->ssl, s);
 	wolfSSL_SetCertCbCtx(s->ssl, s);
-	if (set_sni(s->ssl, name) == -1 || set_shares(s->ssl, c) == -1) {
-		tls_session_free(s);
-		goto err0;
-	}
 	return s;
 
 err1:
 	free(s);
 err0:
+	errmsg_set(e, "cannot make a TLS session: out of memory");
+	return NULL;
+}
+
+struct tls_session *
+tls_session_new(struct tls_context *c, const char *name, const char *const *names,
+    size_t nnames, struct errmsg *e)
+{
+	struct tls_session *s;
+
+	if ((s = session_make(c, names, nnames, e)) == NULL)
+		return NULL;
+	if (set_sni(s->ssl, name) == 0 && set_shares(s->ssl, c) == 0 &&
+	    protocols_use(&c->protocols, NULL, s->ssl) == 0)
+		return s;
+	tls_session_free(s);
 	errmsg_set(e, "cannot make a TLS session: out of memory");
 	return NULL;
 }
@@ -304,6 +315,11 @@ tls_session_handshake(struct tls_session *s, struct tls_io *io)
 	keep_first(s, io);
 	s->fed += io->in_len;
 	s->io = io;
+	if (s->hopeless != 0) {
+		alert_send(s->ssl, s->hopeless);
+		s->io = NULL;
+		return IO_PROTOCOL;
+	}
 	if (s->fed > HANDSHAKE_MAX) {
 		s->error = HANDSHAKE_SIZE_ERROR;
 		alert_send_for(s->ssl, s->error);
@@ -315,6 +331,8 @@ tls_session_handshake(struct tls_session *s, struct tls_io *io)
 	if (r == IO_PROTOCOL && s->error != WOLFSSL_ERROR_ZERO_RETURN &&
 	    alert_sent(s->ssl) == ALERT_NONE)
 		alert_send_for(s->ssl, s->error);
+	if (r == IO_OK && !session_agree(s))
+		r = IO_PROTOCOL;
 	s->io = NULL;
 	if (r != IO_OK)
 		return r;

@@ -33,6 +33,8 @@ struct tls_session {
 	enum trust_verdict verdict;
 	bool judged;
 	int alert; /* fatal, of our own choice, behind which nothing is sent; 0: none */
+	int hopeless; /* the alert for a handshake that cannot come to anything, for the reason why; 0 */
+	const char *protocol; /* of the context's; NULL: none */
 	bool resumed;
 	struct ticket_grant grant;
 	bool keep;              /* see tls_session_keep() */
@@ -44,6 +46,13 @@ struct tls_session {
 	size_t nfirst;
 	size_t fed; /* ciphertext of the handshake so far */
 };
+
+/* A session that has not said yet which names it asks for or offers.  NULL with the message filled. */
+struct tls_session *session_make(struct tls_context *, const char *const *names, size_t nnames,
+    struct errmsg *);
+
+/* Once the handshake is done: finds the application protocol.  False: there is none and must be one. */
+bool session_agree(struct tls_session *);
 
 /* Judges a chain, or none, by the rules of the session.  Returns TRUST_OK, or fills the message
  * where there was a chain. */

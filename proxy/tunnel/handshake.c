@@ -38,6 +38,19 @@ keep_host(struct tunnel *t, const char *host)
 	return (t->host = strdup(host)) != NULL ? 0 : -1;
 }
 
+/* A hello that was read may say more than the name; one that makes no sense is for the session. */
+static struct tls_session *
+accept_session(struct tunnel *t)
+{
+	const struct service *s = t->service;
+	struct opening *o = t->opening;
+	struct hello h;
+
+	if (o->hello.msg == NULL || !hello_parse(&o->hello, &h))
+		return tls_session_new(s->tls, NULL, t->names, t->nnames, &o->why);
+	return tls_session_answer(s->tls, &h, t->names, t->nnames, &o->why);
+}
+
 /* The names that the server's certificate must carry one of: what the operator
  * said, else the host that we connect to. */
 static struct tls_session *
@@ -51,7 +64,7 @@ make_session(struct tunnel *t)
 	t->names = s->names;
 	t->nnames = s->nnames;
 	if (!s->conf->client)
-		return tls_session_new(s->tls, NULL, t->names, t->nnames, &t->opening->why);
+		return accept_session(t);
 	if (t->nnames == 0 && host != NULL && policy_names_host(s->conf)) {
 		if (keep_host(t, host) == -1)
 			return NULL;
@@ -76,7 +89,9 @@ session_for(struct tunnel *t)
 static enum verdict
 begin_tls(struct tunnel *t, struct endpoint *ep)
 {
-	if ((ep->tls = session_for(t)) == NULL)
+	ep->tls = session_for(t);
+	hello_free(&t->opening->hello);
+	if (ep->tls == NULL)
 		return tunnel_fail(t, REASON_NOMEM);
 	if (preface_tells(t->service->conf) && tls_session_keep(ep->tls) == -1)
 		return tunnel_fail(t, REASON_NOMEM);

@@ -1,4 +1,4 @@
-/* Which section serves a client, by the name that its ClientHello asks for. */
+/* Reads a client's hello, and finds the section that serves it by the name in it. */
 #include <syslog.h>
 
 #include "open_priv.h"
@@ -45,7 +45,7 @@ choose(struct tunnel *t)
 	struct service *s;
 	struct hello h;
 
-	if (!hello_parse(&t->opening->hello, &h))
+	if (t->service->nnamed == 0 || !hello_parse(&t->opening->hello, &h))
 		return STEP_NEXT;
 	s = service_for_name(t->service, h.name);
 	tunnel_log(t, LOG_DEBUG, "SNI: \"%s\" is for section [%s]", h.name, s->conf->name);
@@ -79,9 +79,8 @@ hello_run(struct tunnel *t)
 {
 	const struct buf *in = &t->down.unread;
 	struct opening *o = t->opening;
-	enum verdict v = STEP_NEXT;
 
-	if (t->service->nnamed == 0)
+	if (t->service->nnamed == 0 && !tls_context_reads_hello(t->service->tls))
 		return STEP_NEXT;
 	if (!o->heard_hello) {
 		o->heard_hello = true;
@@ -93,13 +92,12 @@ hello_run(struct tunnel *t)
 	case HELLO_NOMEM:
 		return tunnel_fail(t, REASON_NOMEM);
 	case HELLO_WHOLE:
-		v = choose(t);
-		break;
+		return choose(t);
 	case HELLO_ELSE:
 		break;
 	}
 	hello_free(&o->hello);
-	return v;
+	return STEP_NEXT;
 }
 
 enum verdict

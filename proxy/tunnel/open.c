@@ -135,7 +135,7 @@ static const struct step open_server[] = {
 
 /* These greet the client with their target's words. */
 static const struct step open_greeter[] = {
-	PROXY_IN, ADMIT, CONNECT, CLEAR, HANDSHAKE, HAND_OVER,
+	PROXY_IN, ADMIT, CONNECT, CLEAR, HELLO, HANDSHAKE, HAND_OVER,
 };
 
 static const struct step open_client[] = {

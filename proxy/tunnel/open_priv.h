@@ -14,7 +14,7 @@ enum verdict connect_late(struct tunnel *);
 /* The connect line being tried; NULL where the target comes from elsewhere. */
 const struct addr_spec *connect_target(const struct tunnel *);
 
-/* Reading the ClientHello, where the section is chosen by the name in it. */
+/* Reading the ClientHello, where something is chosen by it: the section, the application protocol. */
 enum verdict hello_run(struct tunnel *);
 enum verdict hello_late(struct tunnel *);
 

@@ -28,14 +28,17 @@ describe_tls(const struct tunnel *t, char *text, size_t cap)
 {
 	const struct endpoint *ep = tls_of(t);
 	const struct cert_info *peer;
+	const char *protocol;
 	char fp[CERT_FP_TEXT];
 	int n;
 
 	*text = '\0';
 	if (ep == NULL || !is_open(t))
 		return;
-	n = snprintf(text, cap, "; %s %s %s; peer ", tls_session_version(ep->tls),
-	    tls_session_suite(ep->tls), tls_session_group(ep->tls));
+	protocol = tls_session_protocol(ep->tls);
+	n = snprintf(text, cap, "; %s %s %s%s%.64s; peer ", tls_session_version(ep->tls),
+	    tls_session_suite(ep->tls), tls_session_group(ep->tls),
+	    protocol != NULL ? " ALPN " : "", protocol != NULL ? protocol : "");
 	if (n < 0 || (size_t)n >= cap)
 		return;
 	if (tls_session_shared(ep->tls) != NULL)

@@ -119,6 +119,7 @@ void
 trace_negotiated(struct tunnel *t)
 {
 	const char *shared = tls_session_shared(tunnel_tls_side(t)->tls);
+	const char *protocol = tls_session_protocol(tunnel_tls_side(t)->tls);
 
 	if (t->opening->unannounced)
 		say_accepted(t);
@@ -126,6 +127,8 @@ trace_negotiated(struct tunnel *t)
 	tunnel_trace(t, LOG_INFO, "TLS %s: %s", is_client(t) ? "connected" : "accepted",
 	    tls_session_resumed(tunnel_tls_side(t)->tls) ? "previous session reused" :
 	    "new session negotiated");
+	if (protocol != NULL)
+		tunnel_trace(t, LOG_INFO, "ALPN: %s", protocol);
 	if (shared != NULL)
 		tunnel_trace(t, LOG_INFO, "PSK identity: %s", shared);
 }
