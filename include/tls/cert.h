@@ -79,10 +79,6 @@ struct cert_info {
 struct cert_info *cert_info_new(const struct der *, struct errmsg *);
 void cert_info_free(struct cert_info *);
 
-/* The first common name of a certificate's subject, as it stands there (UTF-8 or ASCII), which
- * points into the certificate; NULL when there is none. */
-const unsigned char *cert_common_name(const unsigned char *der, size_t, size_t *n);
-
 /* "AB:CD:…" of a fingerprint into a buffer of CERT_FP_TEXT bytes; returns it. */
 const char *cert_fingerprint_text(const unsigned char *, char *);
 
@@ -103,5 +99,10 @@ int cert_strong(const struct der *, struct errmsg *);
 /* Judges its key's size, once it is strong, by a level: up to 2 nothing more is wanted,
  * 3 wants RSA 3072, 4 RSA 7680 and ECDSA P-384, 5 RSA 15360 and P-521.  Returns 0 or -1. */
 int cert_level(const struct der *, unsigned level, struct errmsg *);
+
+/* What its key is and what it was signed with, of one that is strong: "EC256", "RSA3072", "ED25519", and
+ * "SHA256", "SHA384", "SHA512", "ED25519"; each into a buffer of CERT_ALG_TEXT bytes. */
+#define CERT_ALG_TEXT 16
+void cert_algorithms(const struct der *, char *key, char *sig);
 
 #endif

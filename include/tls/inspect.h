@@ -12,6 +12,11 @@
 /* The certificates that the peer presented and that passed, its own first; NULL and 0: none. */
 const struct der *tls_session_chain(const struct tls_session *, size_t *n);
 
+/* What the key of our own certificate is and what it was signed with, as cert_algorithms() has it; NULL: there
+ * is none. */
+const char *tls_session_key_alg(const struct tls_session *);
+const char *tls_session_sig_alg(const struct tls_session *);
+
 /* The number of the last fatal alert that the peer sent; -1: none. */
 int tls_session_alert(const struct tls_session *);
 

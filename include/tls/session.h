@@ -115,12 +115,21 @@ bool tls_session_refused(const struct tls_session *);
 int tls_session_keep(struct tls_session *);
 void tls_session_forget(struct tls_session *);
 
+/* Before the handshake: the channel binding tls-exporter (RFC 9266) will be asked for, until
+ * tls_session_forget().  Returns 0, or -1 (memory). */
+#define TLS_BINDING 32
+int tls_session_bind(struct tls_session *);
+
+/* The binding, TLS_BINDING bytes, once the handshake is done; or NULL, with why there is none as a part of
+ * a sentence. */
+const unsigned char *tls_session_binding(const struct tls_session *, const char **why);
+
 /* Why a peer that was let in would be refused by the rules that only report; the text is in the
  * message, and forgotten.  NULL: it would not. */
 const char *tls_session_reported(struct tls_session *, struct errmsg *);
 
-/* What was kept: the certificate (and its length), the name; NULL where there is none. */
-const unsigned char *tls_session_peer_der(const struct tls_session *, size_t *);
+/* What was kept: the certificate, the name; NULL where there is none. */
+const struct der *tls_session_peer_der(const struct tls_session *);
 const char *tls_session_asked_for(const struct tls_session *);
 
 /* Whether an earlier session was resumed: the peer was judged again, but has shown nothing. */

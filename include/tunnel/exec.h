@@ -9,8 +9,8 @@
  * The program at the plain end of a tunnel, which the helper process starts: instead of
  * a target (exec), or instead of whom we accept (exec and connect, in client mode).
  * It has the peer's address in REMOTE_HOST and REMOTE_PORT, the names in the peer's
- * certificate, where that was verified, in SSL_CLIENT_DN and SSL_CLIENT_I_DN, and the
- * variables of setEnv.
+ * certificate, where that was verified, in SSL_CLIENT_DN, SSL_CLIENT_I_DN and SLUSS_PEER_…, the
+ * channel binding in SLUSS_TLS_EXPORTER, and the variables of setEnv.
  * A struct exec belongs to its tunnel, in the tunnel's lane.  When the tunnel ends
  * first, the lane keeps it until the program has ended, too.
  */

@@ -38,12 +38,18 @@ struct preface_facts {
 	const struct addr *from, *to; /* NULL or without an IP address: unknown, or unix */
 	bool tls;                     /* it speaks TLS with us; then also: */
 	bool verified;                /* its certificate was judged and found good */
+	bool resumed;                 /* … which it showed in the session that was resumed */
 	const char *version, *suite;
+	const char *own_key, *own_sig; /* of our own certificate: see cert_algorithms() */
 	const char *authority;        /* the name that it asked for, or NULL */
-	const uint8_t *cn;            /* of its certificate, or NULL */
-	size_t cn_len;
 	const uint8_t *cert;          /* DER, or NULL */
 	size_t cert_len;
+	const uint8_t *binding;       /* the channel binding, TLS_BINDING bytes, or NULL */
+	const uint8_t *cn;            /* of a verified certificate alone; or NULL, like the next */
+	size_t cn_len;
+	const uint8_t *fingerprint;   /* CERT_FP_LEN bytes */
+	const uint8_t *names;         /* see altnames_list() */
+	size_t names_len;
 };
 
 /* What the peer is told of a target that was not connected to. */
@@ -78,7 +84,7 @@ preface_fn *preface_at(const struct conf_service *, enum preface_stage);
 /* Whether bytes that came in clear behind the talk are an attack: then they are dropped. */
 bool preface_drops(const struct conf_service *, enum preface_stage);
 
-/* Whether the target is told what the client shows in its handshake. */
+/* Whether the target is told what the client shows in its handshake, and so is to be kept. */
 bool preface_tells(const struct conf_service *);
 
 /* Begins a talk: what was kept for a later stage stays. */

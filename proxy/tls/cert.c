@@ -136,25 +136,3 @@ cert_strong(const struct der *der, struct errmsg *e)
 		: "have a new one issued for a key that \"openssl genpkey -algorithm EC "
 		  "-pkeyopt ec_paramgen_curve:P-256\" makes, signed with SHA-256");
 }
-
-const unsigned char *
-cert_common_name(const unsigned char *der, size_t len, size_t *n)
-{
-	struct name_walk w;
-	struct name_attr a;
-	struct x509 c;
-
-	if (x509_parse(&c, der, len) != NULL)
-		return NULL;
-	w = name_walk(c.subject);
-	while (name_next(&w, &a)) {
-		if (!SPAN_IS(a.oid, OID_COMMON_NAME))
-			continue;
-		if (a.value.tag != TAG_UTF8 && a.value.tag != TAG_PRINTABLE &&
-		    a.value.tag != TAG_IA5)
-			return NULL;
-		*n = a.value.body.n;
-		return a.value.body.p;
-	}
-	return NULL;
-}

@@ -105,14 +105,15 @@ use_chain(WOLFSSL_CTX *ctx, const struct der_list *chain)
 }
 
 static int
-use_cert(WOLFSSL_CTX *ctx, const struct tls_policy *p, const struct der_list *chain,
+use_cert(struct tls_context *c, const struct tls_policy *p, const struct der_list *chain,
     struct errmsg *e)
 {
 	if (cert_strong(&chain->items[0], e) == -1 ||
 	    cert_level(&chain->items[0], p->level, e) == -1 ||
 	    warn_dates(&chain->items[0], p, e) == -1)
 		return errmsg_prefix(e, "%s", p->cert);
-	if (use_chain(ctx, chain) == -1)
+	cert_algorithms(&chain->items[0], c->key_alg, c->sig_alg);
+	if (use_chain(c->ctx, chain) == -1)
 		return errmsg_set(e, "%s: wolfSSL does not accept this certificate chain", p->cert);
 	return 0;
 }
@@ -156,7 +157,7 @@ load_pass(const struct tls_policy *p, struct der *pass, struct errmsg *e)
 }
 
 static int
-load_own(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
+load_own(struct tls_context *c, const struct tls_policy *p, struct errmsg *e)
 {
 	struct der_list chain;
 	struct der key, pass;
@@ -171,8 +172,8 @@ load_own(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
 		return -1;
 	if (loose)
 		warn_loose(p, "private key", p->key != NULL ? p->key : p->cert);
-	if ((rc = use_cert(ctx, p, &chain, e)) == 0)
-		rc = use_key(ctx, p, &key, e);
+	if ((rc = use_cert(c, p, &chain, e)) == 0)
+		rc = use_key(c->ctx, p, &key, e);
 	cert_free_secret(key.data, key.len);
 	der_list_free(&chain);
 	return rc;
@@ -190,14 +191,14 @@ verify_flags(const struct tls_policy *p)
 }
 
 static int
-set_identity(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
+set_identity(struct tls_context *c, const struct tls_policy *p, struct errmsg *e)
 {
-	if (p->cert != NULL && load_own(ctx, p, e) == -1)
+	if (p->cert != NULL && load_own(c, p, e) == -1)
 		return -1;
 #ifdef SLUSS_UNSAFE_WOLFSSL
-	wolfSSL_CTX_Unload_trust_peers(ctx);
+	wolfSSL_CTX_Unload_trust_peers(c->ctx);
 #endif
-	wolfSSL_CTX_set_verify(ctx, verify_flags(p), tls_session_verify);
+	wolfSSL_CTX_set_verify(c->ctx, verify_flags(p), tls_session_verify);
 	return 0;
 }
 
@@ -244,7 +245,7 @@ make(const struct tls_policy *p, const unsigned char *digest, struct errmsg *e)
 		goto err1;
 	}
 	if (set_protocol(c, p, e) == -1 || set_resumption(c, p, e) == -1 ||
-	    set_identity(c->ctx, p, e) == -1 ||
+	    set_identity(c, p, e) == -1 ||
 	    (p->psk_secrets != NULL && psk_use(c, p, e) == -1))
 		goto err2;
 	c->trust = p->trust;

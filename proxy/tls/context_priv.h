@@ -21,6 +21,8 @@ struct tls_context {
 	enum tls_ask ask;
 	struct protocols protocols;
 	bool require_protocol; /* a peer that agrees to none is refused */
+	char key_alg[CERT_ALG_TEXT]; /* of our own certificate; "": there is none */
+	char sig_alg[CERT_ALG_TEXT];
 	int shares[2]; /* groups of which a client sends shares in its first hello; 0: none */
 	unsigned char digest[TLS_DIGEST];
 	unsigned char rules[TLS_DIGEST];  /* of those for peers alone: see tls_rules_digest() */

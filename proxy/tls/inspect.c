@@ -105,3 +105,46 @@ cert_key_text(const struct der *der, char *text, size_t size)
 		snprintf(text, size, "RSA %zu bits", pubkey_bits(key.modulus));
 	return text;
 }
+
+static const char *
+hash_text(const struct sigalg *s)
+{
+	if (s->family == FAMILY_ED25519)
+		return "ED25519";
+	return s->hash == WC_HASH_TYPE_SHA384 ? "SHA384" :
+	    s->hash == WC_HASH_TYPE_SHA512 ? "SHA512" : "SHA256";
+}
+
+void
+cert_algorithms(const struct der *der, char *key, char *sig)
+{
+	struct pubkey k;
+	struct sigalg s;
+	struct errmsg e;
+	struct x509 c;
+
+	key[0] = sig[0] = '\0';
+	if (x509_parse(&c, der->data, der->len) != NULL || pubkey_read(&c, &k, &e) == -1 ||
+	    sigalg_read(&c, &s, &e) == -1)
+		return;
+	snprintf(sig, CERT_ALG_TEXT, "%s", hash_text(&s));
+	if (k.family == FAMILY_ED25519)
+		snprintf(key, CERT_ALG_TEXT, "ED25519");
+	else if (k.family == FAMILY_EC)
+		snprintf(key, CERT_ALG_TEXT, "EC%s", k.curve == ECC_SECP256R1 ? "256" :
+		    k.curve == ECC_SECP384R1 ? "384" : "521");
+	else
+		snprintf(key, CERT_ALG_TEXT, "RSA%u", (unsigned)pubkey_bits(k.modulus));
+}
+
+const char *
+tls_session_key_alg(const struct tls_session *s)
+{
+	return s->context->key_alg[0] != '\0' ? s->context->key_alg : NULL;
+}
+
+const char *
+tls_session_sig_alg(const struct tls_session *s)
+{
+	return s->context->sig_alg[0] != '\0' ? s->context->sig_alg : NULL;
+}

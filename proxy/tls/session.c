@@ -9,6 +9,7 @@
 #include <wolfssl/wolfcrypt/hash.h>
 
 #include "alert.h"
+#include "binding_priv.h"
 #include "spare_priv.h"
 #include "ticket_priv.h"
 
@@ -35,6 +36,8 @@ io_recv(WOLFSSL *ssl, char *p, int want, void *arg)
 		return WOLFSSL_CBIO_ERR_WANT_READ;
 	if (n > s->io->in_len)
 		n = s->io->in_len;
+	if (!s->context->server)
+		binding_hear(s->binding, s->io->in, n);
 	memcpy(p, s->io->in, n);
 	s->io->in += n;
 	s->io->in_len -= n;
@@ -53,6 +56,8 @@ io_send(WOLFSSL *ssl, char *p, int len, void *arg)
 		return len;
 	if (s->io == NULL || n > s->io->out_cap - s->io->out_len)
 		return WOLFSSL_CBIO_ERR_WANT_WRITE;
+	if (s->context->server)
+		binding_hear(s->binding, p, n);
 	memcpy(s->io->out + s->io->out_len, p, n);
 	s->io->out_len += n;
 	return len;
@@ -69,10 +74,10 @@ may_go_without(const struct tls_session *s)
 void
 session_keep_der(struct tls_session *s, const struct der *der)
 {
-	if (!s->keep || (s->peer_der = malloc(der->len)) == NULL)
+	if (!s->keep || (s->peer_der.data = malloc(der->len)) == NULL)
 		return;
-	memcpy(s->peer_der, der->data, der->len);
-	s->peer_der_len = der->len;
+	memcpy(s->peer_der.data, der->data, der->len);
+	s->peer_der.len = der->len;
 }
 
 enum trust_verdict
@@ -271,7 +276,7 @@ tls_session_free(struct tls_session *s)
 	cert_info_free(s->peer);
 	identity_put(s->identity);
 	identity_put(s->grant.identity);
-	free(s->peer_der);
+	tls_session_forget(s);
 	free(s->why);
 	free(s);
 }
@@ -345,6 +350,7 @@ tls_session_handshake(struct tls_session *s, struct tls_io *io)
 	/* Belt and braces: nobody else gets here refused. */
 	if (s->verdict != TRUST_OK && !s->context->outcasts)
 		return IO_PROTOCOL;
+	binding_make(s);
 	s->done = true;
 	s->error = 0;
 	s->names = NULL;
@@ -471,9 +477,10 @@ tls_session_keep(struct tls_session *s)
 void
 tls_session_forget(struct tls_session *s)
 {
-	free(s->peer_der);
-	s->peer_der = NULL;
-	s->peer_der_len = 0;
+	free(s->peer_der.data);
+	s->peer_der = (struct der){ NULL, 0 };
+	cert_free_secret(s->binding, sizeof(*s->binding));
+	s->binding = NULL;
 }
 
 const char *
@@ -487,11 +494,10 @@ tls_session_reported(struct tls_session *s, struct errmsg *e)
 	return e->text;
 }
 
-const unsigned char *
-tls_session_peer_der(const struct tls_session *s, size_t *n)
+const struct der *
+tls_session_peer_der(const struct tls_session *s)
 {
-	*n = s->peer_der_len;
-	return s->peer_der;
+	return s->peer_der.data != NULL ? &s->peer_der : NULL;
 }
 
 const char *

@@ -38,8 +38,8 @@ struct tls_session {
 	bool resumed;
 	struct ticket_grant grant;
 	bool keep;              /* see tls_session_keep() */
-	unsigned char *peer_der;
-	size_t peer_der_len;
+	struct binding *binding; /* NULL: none is wanted, or not any more */
+	struct der peer_der;
 	bool done; /* handshake over and peer authorised */
 	int error; /* the library's, of the call that failed */
 	uint8_t first[FIRST_BYTES]; /* what the peer said first */

@@ -112,6 +112,9 @@ const char *x509_name_text(struct span name, char *, size_t);
 const char *x509_names_text(const struct x509 *, char *, size_t);
 const char *general_name_text(const struct general_name *, char *, size_t);
 
+/* Whether it is UTF-8 of which every character shows. */
+bool text_is_plain(struct span);
+
 /* Enough for a name inside a message. */
 #define NAME_TEXT 160
 

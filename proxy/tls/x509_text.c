@@ -91,6 +91,18 @@ is_hidden(unsigned long c)
 	    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
+bool
+text_is_plain(struct span s)
+{
+	unsigned long c;
+	size_t n;
+
+	for (; s.n > 0; s.p += n, s.n -= n)
+		if ((n = utf8_char(s.p, s.n, &c)) == 0 || is_hidden(c))
+			return false;
+	return true;
+}
+
 static void
 add_value(struct text *t, struct span s)
 {

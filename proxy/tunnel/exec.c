@@ -9,6 +9,7 @@
 #include "net/helper.h"
 #include "tunnel/exec.h"
 #include "tunnel/exec_priv.h"
+#include "tunnel/trace.h"
 
 /* How soon a busy helper is asked again, in milliseconds. */
 #define BUSY_MS 20
@@ -74,6 +75,9 @@ ask_helper(struct tunnel *t, struct exec *x)
 		errno = ENOMEM;
 	else
 		x->fd = helper_spawn(helper, &request.program, pair[1]);
+	if (x->fd != -1 && request.left_out != NULL)
+		tunnel_log(t, LOG_INFO, "Service [%s] %s is not told %s: the names are more than "
+		    "%d bytes", c->name, x->name, request.left_out, EXEC_LIST - 1);
 	exec_request_free(&request);
 	exec_close(&pair[1]);
 	if (x->fd != -1) {

@@ -30,12 +30,16 @@ void exec_close(int *fd);
 /* The end of the tunnel that is the program's. */
 struct endpoint *exec_side(struct tunnel *);
 
+/* The longest list of names in one variable, its NUL included. */
+#define EXEC_LIST 4096
+
 /* What the helper is asked, put together from the section and the tunnel. */
 struct exec_request {
 	struct helper_program program;
 	const char **argv, **env;
-	char *made[5];          /* the variables that are ours */
+	char *made[12];         /* the variables that are ours */
 	size_t nmade;
+	const char *left_out;   /* one that would be too long; NULL: none */
 };
 
 /* Returns 0, or -1 (memory); freed in either case. */

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tls/altnames.h"
+#include "tls/inspect.h"
 #include "tunnel/exec.h"
 #include "tunnel/exec_priv.h"
 
@@ -39,12 +41,17 @@ add(struct exec_request *r, const char *name, const char *value)
 	return 0;
 }
 
+static const struct tls_session *
+tls_of(const struct tunnel *t)
+{
+	return t->service->conf->client ? t->up.tls : t->down.tls;
+}
+
 /* Who the other end of the TLS connection is; NULL: nobody has verified that. */
 static const struct cert_info *
 verified_peer(const struct tunnel *t)
 {
-	const struct tls_session *s =
-	    t->service->conf->client ? t->up.tls : t->down.tls;
+	const struct tls_session *s = tls_of(t);
 
 	return s != NULL && tls_session_verified(s) ? tls_session_peer(s) : NULL;
 }
@@ -86,11 +93,74 @@ add_names(struct exec_request *r, const struct tunnel *t)
 	    add(r, "SSL_CLIENT_I_DN", whole ? peer->issuer : NULL);
 }
 
+/* A list of names is given whole or not at all: one that is not there is no grant. */
+static int
+add_list(struct exec_request *r, const char *name, const struct der *cert, enum altname kind)
+{
+	char text[EXEC_LIST];
+	size_t n = cert != NULL ? altnames_text(cert, kind, text, sizeof(text)) : 0;
+
+	if (n >= sizeof(text))
+		r->left_out = name;
+	return add(r, name, n > 0 && n < sizeof(text) ? text : NULL);
+}
+
+static int
+add_common_name(struct exec_request *r, const struct der *cert)
+{
+	const unsigned char *cn = NULL;
+	char text[EXEC_LIST];
+	size_t n = 0;
+
+	if (cert != NULL && (cn = cert_common_name(cert, &n)) != NULL && n < sizeof(text))
+		snprintf(text, sizeof(text), "%.*s", (int)n, (const char *)cn);
+	return add(r, "SLUSS_PEER_CN", cn != NULL && n < sizeof(text) ? text : NULL);
+}
+
+/* Bytes in hexadecimal digits. */
+static int
+add_bytes(struct exec_request *r, const char *name, const unsigned char *p, size_t n)
+{
+	char text[2 * CERT_FP_LEN + 1];
+
+	for (size_t i = 0; p != NULL && i < n; i++)
+		snprintf(text + 2 * i, 3, "%02x", p[i]);
+	return add(r, name, p != NULL ? text : NULL);
+}
+
+/* Of a verified certificate, what needs no reader of names. */
+static int
+add_identity(struct exec_request *r, const struct tunnel *t)
+{
+	const struct cert_info *peer = verified_peer(t);
+	const struct der *cert;
+	size_t n;
+
+	cert = peer != NULL ? tls_session_chain(tls_of(t), &n) : NULL;
+	return add_common_name(r, cert) |
+	    add_list(r, "SLUSS_PEER_DNS", cert, ALTNAME_DNS) |
+	    add_list(r, "SLUSS_PEER_URI", cert, ALTNAME_URI) |
+	    add_list(r, "SLUSS_PEER_IP", cert, ALTNAME_IP) |
+	    add_list(r, "SLUSS_PEER_EMAIL", cert, ALTNAME_EMAIL) |
+	    add_bytes(r, "SLUSS_PEER_SHA256", peer != NULL ? peer->fingerprint : NULL,
+		CERT_FP_LEN);
+}
+
+static int
+add_binding(struct exec_request *r, const struct tunnel *t)
+{
+	const struct tls_session *s = tls_of(t);
+	const char *why;
+
+	_Static_assert(TLS_BINDING <= CERT_FP_LEN, "see add_bytes()");
+	return add_bytes(r, "SLUSS_TLS_EXPORTER",
+	    s != NULL ? tls_session_binding(s, &why) : NULL, TLS_BINDING);
+}
+
 static int
 add_shared(struct exec_request *r, const struct tunnel *t)
 {
-	const struct tls_session *s =
-	    t->service->conf->client ? t->up.tls : t->down.tls;
+	const struct tls_session *s = tls_of(t);
 
 	return add(r, "SSL_PSK_IDENTITY", s != NULL ? tls_session_shared(s) : NULL);
 }
@@ -101,8 +171,8 @@ set_environment(struct exec_request *r, const struct tunnel *t)
 {
 	const struct conf_strings *extra = &t->service->config->setenv;
 
-	if (add_remote(r, t) != 0 || add_names(r, t) != 0 ||
-	    add_shared(r, t) != 0)
+	if (add_remote(r, t) != 0 || add_names(r, t) != 0 || add_shared(r, t) != 0 ||
+	    add_identity(r, t) != 0 || add_binding(r, t) != 0)
 		return -1;
 	if ((r->env = calloc(extra->n + r->nmade + 1, sizeof(*r->env))) == NULL)
 		return -1;

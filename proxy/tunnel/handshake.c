@@ -85,6 +85,18 @@ session_for(struct tunnel *t)
 	return s;
 }
 
+/* What is handed on to others must be kept until then. */
+static int
+keep_identity(const struct tunnel *t, struct tls_session *s)
+{
+	const struct conf_service *c = t->service->conf;
+	bool tells = preface_tells(c);
+
+	if (tells && tls_session_keep(s) == -1)
+		return -1;
+	return tells || c->exec != NULL ? tls_session_bind(s) : 0;
+}
+
 /* The plain endpoint over this socket becomes a TLS one. */
 static enum verdict
 begin_tls(struct tunnel *t, struct endpoint *ep)
@@ -93,7 +105,7 @@ begin_tls(struct tunnel *t, struct endpoint *ep)
 	hello_free(&t->opening->hello);
 	if (ep->tls == NULL)
 		return tunnel_fail(t, REASON_NOMEM);
-	if (preface_tells(t->service->conf) && tls_session_keep(ep->tls) == -1)
+	if (keep_identity(t, ep->tls) == -1)
 		return tunnel_fail(t, REASON_NOMEM);
 	endpoint_upgrade(ep);
 	/* A hello that was waited for is part of the handshake and its time. */

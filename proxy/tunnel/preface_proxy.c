@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tls/session.h"
 #include "tunnel/preface.h"
 
 /* Version 2: what follows the fixed part has a length of 16 bits. */
@@ -16,7 +17,13 @@ enum tlv {
 	TLV_SSL_VERSION = 0x21,
 	TLV_SSL_CN = 0x22,
 	TLV_SSL_CIPHER = 0x23,
+	TLV_SSL_SIG_ALG = 0x24,
+	TLV_SSL_KEY_ALG = 0x25,
 	TLV_SSL_CLIENT_CERT = 0x28,
+	/* Of those that are free for everybody, ours: see the manual. */
+	TLV_FINGERPRINT = 0xe0,
+	TLV_NAMES = 0xe1,
+	TLV_BINDING = 0xe2,
 };
 
 /* Bits of the SSL value. */
@@ -110,6 +117,13 @@ add_text(struct header *h, enum tlv type, const char *text)
 		add_tlv(h, type, text, strlen(text));
 }
 
+static void
+add_bytes(struct header *h, enum tlv type, const void *data, size_t n)
+{
+	if (data != NULL)
+		add_tlv(h, type, data, n);
+}
+
 /* A unix address is only as long as it says: nothing is known of the bytes behind that. */
 static void
 path_of(const struct addr *a, uint8_t path[108])
@@ -155,17 +169,26 @@ add_ssl(struct header *h, const struct preface_facts *f)
 	struct header inner = { .failed = false };
 
 	if (f->cert != NULL)
-		head[0] |= CLIENT_CERT_CONN | CLIENT_CERT_SESS;
+		head[0] |= f->resumed ? CLIENT_CERT_SESS : CLIENT_CERT_CONN | CLIENT_CERT_SESS;
 	add(&inner, head, sizeof(head));
 	add_text(&inner, TLV_SSL_VERSION, f->version);
 	add_text(&inner, TLV_SSL_CIPHER, f->suite);
-	if (f->cn != NULL)
-		add_tlv(&inner, TLV_SSL_CN, f->cn, f->cn_len);
-	if (f->cert != NULL)
-		add_tlv(&inner, TLV_SSL_CLIENT_CERT, f->cert, f->cert_len);
+	add_text(&inner, TLV_SSL_SIG_ALG, f->own_sig);
+	add_text(&inner, TLV_SSL_KEY_ALG, f->own_key);
+	add_bytes(&inner, TLV_SSL_CN, f->cn, f->cn_len);
+	add_bytes(&inner, TLV_SSL_CLIENT_CERT, f->cert, f->cert_len);
 	h->failed = h->failed || inner.failed;
 	add_tlv(h, TLV_SSL, buf_head(&inner.b), inner.b.len);
 	buf_free(&inner.b);
+}
+
+/* Who the client is, in words that no certificate need be read for. */
+static void
+add_identity(struct header *h, const struct preface_facts *f)
+{
+	add_bytes(h, TLV_FINGERPRINT, f->fingerprint, CERT_FP_LEN);
+	add_bytes(h, TLV_NAMES, f->names, f->names_len);
+	add_bytes(h, TLV_BINDING, f->binding, TLS_BINDING);
 }
 
 /* The target trusts the header: one that does not say all is not sent. */
@@ -180,8 +203,10 @@ preface_proxy_v2(struct preface *p, const uint8_t *in, size_t n, size_t *used,
 	(void)in, (void)n, (void)used;
 	add_addresses(&h, p->facts, &fixed[13]);
 	add_text(&h, TLV_AUTHORITY, p->facts->authority);
-	if (p->facts->tls)
+	if (p->facts->tls) {
 		add_ssl(&h, p->facts);
+		add_identity(&h, p->facts);
+	}
 	fixed[14] = (uint8_t)(h.b.len >> 8);
 	fixed[15] = (uint8_t)h.b.len;
 	if (h.failed || h.b.len > REST_MAX)

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "net/prefix.h"
 #include "net/sock.h"
+#include "preface_facts_priv.h"
 #include "tunnel/preface_step.h"
 #include "tunnel/trace.h"
 
@@ -199,33 +200,6 @@ is_believed(struct tunnel *t)
 	return false;
 }
 
-/* What the target's header will tell.  All of it lives as long as the step. */
-static enum verdict
-find_facts(struct tunnel *t, struct preface_facts *f, struct addr *local)
-{
-	const struct preface *p = &t->opening->preface;
-	const struct tls_session *tls = t->down.tls;
-
-	*f = (struct preface_facts){ .from = &t->opening->peer };
-	if (p->has_source)
-		f->to = &p->destination;
-	else if (!t->stdio && sock_local(t->down.wire.rfd, local) == 0)
-		f->to = local;
-	if (tls == NULL)
-		return STEP_NEXT;
-	f->tls = true;
-	f->verified = tls_session_verified(tls);
-	f->version = tls_session_version(tls);
-	f->suite = tls_session_suite(tls);
-	f->authority = tls_session_asked_for(tls);
-	f->cert = tls_session_peer_der(tls, &f->cert_len);
-	if (f->cert != NULL)
-		f->cn = cert_common_name(f->cert, f->cert_len, &f->cn_len);
-	else if (preface_tells(t->service->conf) && tls_session_peer(tls) != NULL)
-		return tunnel_fail(t, REASON_NOMEM);
-	return STEP_NEXT;
-}
-
 /* The last words to a side, and a proper end behind them, so that they can be read. */
 static void
 say_last(struct tunnel *t, enum preface_side side)
@@ -279,8 +253,6 @@ talk_over(struct tunnel *t, enum preface_stage stage)
 		v = take_source(t);
 	if (v == STEP_NEXT)
 		v = take_target(t);
-	if (stage == PREFACE_HEADER && t->down.tls != NULL)
-		tls_session_forget(t->down.tls);
 	t->opening->talking = false;
 	tunnel_limit(t, 0);
 	return v;
@@ -339,8 +311,7 @@ preface_run(struct tunnel *t, enum preface_stage stage)
 {
 	preface_fn *fn = preface_at(t->service->conf, stage);
 	struct opening *o = t->opening;
-	struct preface_facts facts;
-	struct addr local;
+	struct facts facts;
 	enum verdict v;
 
 	if (fn == NULL)
@@ -352,10 +323,12 @@ preface_run(struct tunnel *t, enum preface_stage stage)
 		preface_begin(&o->preface, t->service->conf);
 		tunnel_limit(t, t->service->conf->timeout_busy);
 	}
-	if (stage == PREFACE_HEADER && (v = find_facts(t, &facts, &local)) != STEP_NEXT)
+	if (stage == PREFACE_HEADER && (v = facts_find(t, &facts)) != STEP_NEXT)
 		return v;
-	o->preface.facts = &facts;
+	o->preface.facts = &facts.told;
 	v = talk(t, stage, fn);
+	if (stage == PREFACE_HEADER && v == STEP_NEXT)
+		facts_told(t, &facts);
 	/* A tunnel is freed by its driver, after this. */
 	o->preface.facts = NULL;
 	return v;

@@ -308,6 +308,10 @@ opening_free(struct lane *lane, struct opening *o)
 void
 tunnel_opened(struct tunnel *t)
 {
+	struct endpoint *ep = tunnel_tls_side(t);
+
+	if (ep->tls != NULL)
+		tls_session_forget(ep->tls);
 	opening_free(t->lane, t->opening);
 	t->opening = NULL;
 }

@@ -845,11 +845,11 @@ class ProxyOut(Prefaces):
             self.assertEqual(rest[:12], socket.inet_aton("127.0.0.1") * 2 + struct.pack(
                 "!HH", c.getsockname()[1], server.port))
             fields = tlvs(rest[12:])
-            self.assertEqual(sorted(fields), [0x02, 0x20])
+            self.assertEqual(sorted(fields), [0x02, 0x20, 0xe0, 0xe1, 0xe2])
             self.assertEqual(fields[0x02], b"Some.test")
             self.assertEqual(fields[0x20][:5], b"\x07\0\0\0\0")
             inner = tlvs(fields[0x20][5:])
-            self.assertEqual(sorted(inner), [0x21, 0x22, 0x23, 0x28])
+            self.assertEqual(sorted(inner), [0x21, 0x22, 0x23, 0x24, 0x25, 0x28])
             self.assertEqual(inner[0x21], version.encode())
             self.assertEqual(inner[0x22], b"client")
             self.assertIn(b"AES_128_GCM_SHA256",
@@ -869,7 +869,7 @@ class ProxyOut(Prefaces):
         c = self.own(connect(server.port))
         self.echoed(TlsWire(c, ctx).handshake())
         fields = tlvs(self.seen[0][2][12:])
-        self.assertEqual(sorted(fields), [0x20])  # asked for no name
+        self.assertEqual(sorted(fields), [0x20, 0xe0, 0xe2])  # asked for no name; see test_handed.py
         self.assertEqual(tlvs(fields[0x20][5:])[0x28], big.der)
 
     def test_v2_server_unverified(self):
@@ -877,8 +877,8 @@ class ProxyOut(Prefaces):
         server = self.own(harness.Sluss(
             "server", "--accept", "127.0.0.1:0", "--connect", self.headers(recv_proxy2).target,
             "--cert", self.pem("server"), "--insecure", "--protocol", "proxy2"))
-        for identity, bits, kinds in (("client", 7, [0x21, 0x22, 0x23, 0x28]),
-                                      (None, 1, [0x21, 0x23])):
+        for identity, bits, kinds in (("client", 7, [0x21, 0x23, 0x24, 0x25, 0x28]),
+                                      (None, 1, [0x21, 0x23, 0x24, 0x25])):
             c = self.own(connect(server.port))
             wire = TlsWire(c, self.context(identity=identity)).handshake()
             self.echoed(wire)

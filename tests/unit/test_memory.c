@@ -96,12 +96,17 @@ begin(int i, const char *their_cert)
 	endpoint_plain(&them.ep, pair[1], pair[1]);
 }
 
+/* Whether our session is to make a channel binding. */
+static bool bind_us;
+
 static bool
 make_session(struct side *s)
 {
 	struct errmsg e;
 
 	if ((s->ep.tls = tls_session_new(s->context, NULL, NULL, 0, &e)) == NULL)
+		return false;
+	if (bind_us && s == &us && tls_session_bind(s->ep.tls) == -1)
 		return false;
 	endpoint_upgrade(&s->ep);
 	return true;
@@ -183,6 +188,26 @@ open_both(int i)
 	ck_assert_int_eq(us.r, IO_OK);
 	ck_assert_int_eq(them.r, IO_OK);
 }
+
+/* A channel binding that was handed on has cost its time, and no memory. */
+START_TEST(binding_leaves_nothing)
+{
+	const char *why;
+	size_t without;
+
+	open_both(_i);
+	without = live[US];
+	end();
+	bind_us = true;
+	open_both(_i);
+	bind_us = false;
+	ck_assert_ptr_nonnull(tls_session_binding(us.ep.tls, &why));
+	ck_assert_uint_gt(live[US], without);
+	tls_session_forget(us.ep.tls);
+	ck_assert_msg(live[US] == without, "%zu bytes without, %zu bytes with", without, live[US]);
+	end();
+}
+END_TEST
 
 /* The session, its peer's description and all else that lives on, with the objects that
  * hold it: an endpoint more, the pumps, the addresses as text. */
@@ -611,6 +636,7 @@ memory_suite(void)
 
 	tcase_set_timeout(tc, 250);
 	tcase_add_test(tc, allocator_counts_and_fails);
+	tcase_add_loop_test(tc, binding_leaves_nothing, 0, 4);
 	tcase_add_loop_test(tc, idle_tunnel_is_small, 0, 4);
 	tcase_add_loop_test(tc, no_buffers_when_idle_again, 0, 4);
 	tcase_add_loop_test(tc, silent_peer_costs_little, 0, 4);

@@ -645,6 +645,9 @@ START_TEST(test_proxy_v1)
 }
 END_TEST
 
+#define F32 "ffffffffffffffffffffffffffffffff"
+#define B32 "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
 START_TEST(test_proxy_v2)
 {
 	const struct addr a = ip("1.2.3.4", 0x1000), b = ip("5.6.7.8", 443),
@@ -683,6 +686,22 @@ START_TEST(test_proxy_v2)
 	f.cert_len = 3;
 	check_header("protocol=proxy2", &f, (struct bytes)BYTES(V2 "\x21\x11\0\x2d" V4_PAIR
 	    "\x20\0\x1e" "\7\0\0\0\0" "\x21\0\7TLSv1.3" "\x23\0\1S" "\x22\0\2me" "\x28\0\3DER"));
+	f.cn = f.cert = NULL;
+	f.own_key = "EC256";
+	f.own_sig = "SHA384";
+	f.fingerprint = (const uint8_t *)F32;
+	f.names = (const uint8_t *)"\2\0\1a";
+	f.names_len = 4;
+	f.binding = (const uint8_t *)B32;
+	check_header("protocol=proxy2", &f, (struct bytes)BYTES(V2 "\x21\x11\0\x80" V4_PAIR
+	    "\x20\0\x24" "\1\0\0\0\0" "\x21\0\7TLSv1.3" "\x23\0\1S" "\x24\0\6SHA384"
+	    "\x25\0\5EC256" "\xe0\0\x20" F32 "\xe1\0\4\2\0\1a" "\xe2\0\x20" B32));
+	/* Of a session that is resumed, the certificate was shown before. */
+	f = (struct preface_facts){ .from = &a, .to = &b, .tls = true, .verified = true,
+		.resumed = true, .version = "V", .suite = "S", .cert = (const uint8_t *)"DER",
+		.cert_len = 3 };
+	check_header("protocol=proxy2", &f, (struct bytes)BYTES(V2 "\x21\x11\0\x22" V4_PAIR
+	    "\x20\0\x13" "\5\0\0\0\0" "\x21\0\1V" "\x23\0\1S" "\x28\0\3DER"));
 }
 END_TEST
 

@@ -378,7 +378,7 @@ raw(struct end *e, WOLFSSL_CTX *c)
 
 /* An ordinary connection, both ends ours, pinned. */
 static void
-open_pair(enum tls_version v, size_t most)
+open_pair_how(enum tls_version v, size_t most, bool bound)
 {
 	struct tls_context *sc = context(true, "server", "client", NULL, TLS_1_2, v);
 	struct tls_context *cc = context(false, "client", "server", NULL, TLS_1_2, v);
@@ -389,9 +389,23 @@ open_pair(enum tls_version v, size_t most)
 	/* Sessions hold their contexts. */
 	tls_context_unref(sc);
 	tls_context_unref(cc);
+	if (bound)
+		ck_assert_int_eq(tls_session_bind(client.s) | tls_session_bind(server.s), 0);
 	handshake(most);
 	ck_assert_int_eq(client.r, IO_OK);
 	ck_assert_int_eq(server.r, IO_OK);
+}
+
+static void
+open_pair(enum tls_version v, size_t most)
+{
+	open_pair_how(v, most, false);
+}
+
+static void
+open_bound(enum tls_version v, size_t most)
+{
+	open_pair_how(v, most, true);
 }
 
 /* Our server against the attacker's client, or the other way round; pinned. */
@@ -461,6 +475,57 @@ START_TEST(handshake_dribbled)
 	}
 	assert_talks();
 	finish_ends();
+}
+END_TEST
+
+/* Both ends make the same channel binding of a connection, and another of the next, however the bytes
+ * come; the library's share of it is given back. */
+START_TEST(bindings)
+{
+	enum tls_version v = _i / 2 == 0 ? TLS_1_2 : TLS_1_3;
+	unsigned char last[TLS_BINDING] = { 0 };
+	const unsigned char *b;
+	const char *why;
+
+	for (int again = 0; again < 2; again++) {
+		open_bound(v, _i % 2 == 0 ? 1 : WHOLE);
+		ck_assert_ptr_nonnull(b = tls_session_binding(server.s, &why));
+		ck_assert_ptr_null(why);
+		ck_assert_mem_eq(b, tls_session_binding(client.s, &why), TLS_BINDING);
+		ck_assert_mem_ne(b, last, TLS_BINDING);
+		memcpy(last, b, TLS_BINDING);
+		assert_talks();
+		tls_session_forget(server.s);
+		ck_assert_ptr_null(tls_session_binding(server.s, &why));
+		ck_assert_str_eq(why, "it was not kept");
+		finish_ends();
+	}
+}
+END_TEST
+
+/* In TLS 1.2 there is none without the extended master secret, which a client of the attacker's does not
+ * ask for, while its server grants it to ours. */
+START_TEST(binding_needs_extended_secret)
+{
+	const char *why;
+	WOLFSSL_CTX *c;
+
+	if (_i == 0)
+		open_raw_client(TLS_1_2, &c);
+	else
+		open_raw_server(TLS_1_2, &c);
+	if (_i == 0)
+		ck_assert_int_eq(wolfSSL_DisableExtendedMasterSecret(client.ssl), WOLFSSL_SUCCESS);
+	ck_assert_int_eq(tls_session_bind(_i == 0 ? server.s : client.s), 0);
+	handshake(WHOLE);
+	if (_i == 0) {
+		ck_assert_ptr_null(tls_session_binding(server.s, &why));
+		ck_assert_ptr_nonnull(strstr(why, "extended master secret"));
+	} else {
+		ck_assert_ptr_nonnull(tls_session_binding(client.s, &why));
+	}
+	finish_ends();
+	wolfSSL_CTX_free(c);
 }
 END_TEST
 
@@ -1592,6 +1657,8 @@ session_suite(void)
 	TCase *tc = add_case(s, "course");
 
 	tcase_add_loop_test(tc, handshake_dribbled, 0, 4);
+	tcase_add_loop_test(tc, bindings, 0, 4);
+	tcase_add_loop_test(tc, binding_needs_extended_secret, 0, 2);
 	tcase_add_loop_test(tc, versions_meet, 0, 4);
 	tcase_add_test(tc, version_floor);
 	tcase_add_loop_test(tc, big_writes, 0, 8);
