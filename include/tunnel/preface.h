@@ -41,6 +41,7 @@ struct preface_facts {
 	bool resumed;                 /* … which it showed in the session that was resumed */
 	const char *version, *suite;
 	const char *own_key, *own_sig; /* of our own certificate: see cert_algorithms() */
+	const char *protocol;         /* that ALPN agreed on, or NULL */
 	const char *authority;        /* the name that it asked for, or NULL */
 	const uint8_t *cert;          /* DER, or NULL */
 	size_t cert_len;

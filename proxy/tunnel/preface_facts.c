@@ -31,6 +31,7 @@ find_tls(struct tunnel *t, struct facts *f)
 	f->told.suite = tls_session_suite(tls);
 	f->told.own_key = tls_session_key_alg(tls);
 	f->told.own_sig = tls_session_sig_alg(tls);
+	f->told.protocol = tls_session_protocol(tls);
 	f->told.authority = tls_session_asked_for(tls);
 	f->told.binding = tls_session_binding(tls, &f->unbound);
 	if (cert == NULL)

@@ -12,6 +12,7 @@
 #define REST_MAX 65535
 
 enum tlv {
+	TLV_ALPN = 0x01,
 	TLV_AUTHORITY = 0x02,
 	TLV_SSL = 0x20,
 	TLV_SSL_VERSION = 0x21,
@@ -202,6 +203,7 @@ preface_proxy_v2(struct preface *p, const uint8_t *in, size_t n, size_t *used,
 
 	(void)in, (void)n, (void)used;
 	add_addresses(&h, p->facts, &fixed[13]);
+	add_text(&h, TLV_ALPN, p->facts->protocol);
 	add_text(&h, TLV_AUTHORITY, p->facts->authority);
 	if (p->facts->tls) {
 		add_ssl(&h, p->facts);

@@ -75,8 +75,10 @@ class Handed(certs.CheckedCase):
         os.chmod(script, 0o755)
         return self.serve("exec = " + script, *lines, **kw)
 
-    def visit(self, sluss, who, version=None, options=0):
+    def visit(self, sluss, who, version=None, options=0, alpn=()):
         ctx = certs.context(self.dir, who, version=version)
+        if alpn:
+            ctx.set_alpn_protocols(alpn)
         ctx.options |= options
         return TlsWire(self.own(connect(sluss.port)), ctx).handshake()
 
@@ -149,6 +151,11 @@ class Header(Handed):
                 inner = tlvs(self.header(self.with_header(), self.alice)[0x20][5:])
                 self.assertEqual(inner[0x25], key)
                 self.assertEqual(inner[0x24], b"ED25519" if kind == "ed25519" else b"SHA256")
+
+    def test_protocol(self):
+        fields = self.header(self.with_header("alpn = h2,http/1.1"), self.alice,
+                             alpn=["http/1.1"])
+        self.assertEqual(fields[0x01], b"http/1.1")
 
     def test_binding(self):
         """It is what the client makes of it."""

@@ -686,6 +686,11 @@ START_TEST(test_proxy_v2)
 	f.cert_len = 3;
 	check_header("protocol=proxy2", &f, (struct bytes)BYTES(V2 "\x21\x11\0\x2d" V4_PAIR
 	    "\x20\0\x1e" "\7\0\0\0\0" "\x21\0\7TLSv1.3" "\x23\0\1S" "\x22\0\2me" "\x28\0\3DER"));
+	f.protocol = "h2";
+	check_header("protocol=proxy2", &f, (struct bytes)BYTES(V2 "\x21\x11\0\x32" V4_PAIR
+	    "\1\0\2h2"
+	    "\x20\0\x1e" "\7\0\0\0\0" "\x21\0\7TLSv1.3" "\x23\0\1S" "\x22\0\2me" "\x28\0\3DER"));
+	f.protocol = NULL;
 	f.cn = f.cert = NULL;
 	f.own_key = "EC256";
 	f.own_sig = "SHA384";
