@@ -11,6 +11,7 @@
 #include "base/inbox.h"
 #include "net/loop.h"
 #include "net/resolve.h"
+#include "tunnel/ebb.h"
 #include "tunnel/endpoint.h"
 #include "tunnel/source.h"
 
@@ -88,6 +89,7 @@ struct pool {
 	atomic_uint max_tunnels;   /* no more than the loops were made for */
 	struct helper *helper;     /* who starts programs; NULL: none is ever started */
 	atomic_uint live;          /* tunnels that hold a slot */
+	struct ebb ebb;
 	atomic_bool closing;       /* no new tunnels; whoever frees the last one wakes main */
 	atomic_ullong next_id;
 	atomic_ullong ended;       /* tunnels that came to an end of their own */
@@ -111,7 +113,7 @@ void pool_stop(struct pool *);
 void pool_free(struct pool *);
 
 /* Takes a slot for a tunnel; false when all are taken.  Giving one back wakes a parked
- * acceptor, and main when the pool is closing and it was the last. */
+ * acceptor, and main when the pool is closing and it was the last, or when few are left. */
 bool pool_take_slot(struct pool *);
 bool pool_has_slot(const struct pool *);
 void pool_free_slot(struct pool *);

@@ -189,6 +189,7 @@ wait_event(struct server *s, int ms)
 
 	ms = sooner(ms, changes_wait(&s->changes, now));
 	ms = sooner(ms, succession_wait(&s->succession, now));
+	ms = sooner(ms, ebb_turn(&s->pool->ebb, atomic_load(&s->pool->live), now));
 	poll(fds, 5, sooner(ms, watchdog_turn(&s->watchdog, s->pool, now)));
 	pool_main_woke(s->pool);
 	take_signals(s);

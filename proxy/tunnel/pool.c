@@ -236,8 +236,10 @@ pool_take_slot(struct pool *p)
 	unsigned live = atomic_load(&p->live);
 
 	while (live < atomic_load(&p->max_tunnels))
-		if (atomic_compare_exchange_weak(&p->live, &live, live + 1))
+		if (atomic_compare_exchange_weak(&p->live, &live, live + 1)) {
+			ebb_rises(&p->ebb, live + 1);
 			return true;
+		}
 	return false;
 }
 
@@ -253,6 +255,8 @@ pool_free_slot(struct pool *p)
 	unsigned before = atomic_fetch_sub(&p->live, 1);
 
 	assert(before > 0);
+	if (ebb_falls(&p->ebb, before - 1))
+		pool_wake_main(p);
 	if (atomic_load(&p->closing)) {
 		if (before == 1)
 			pool_wake_main(p);
