@@ -142,6 +142,14 @@ keep_distribution_points(struct x509 *c, struct span value)
 	return true;
 }
 
+/* Likewise: where responders are. */
+static bool
+keep_authority_info(struct x509 *c, struct span value)
+{
+	c->aia = value;
+	return true;
+}
+
 /*
  * The extensions that may be critical.  Those without a reader are understood by what
  * they are: policies only narrow a set that nobody asks for (policyConstraints, which
@@ -166,6 +174,7 @@ static const struct known {
 	KNOWN("\x55\x1d\x23", read_authority_key_id, "authorityKeyIdentifier"),
 	KNOWN("\x55\x1d\x25", read_ext_key_usage, "extendedKeyUsage"),
 	KNOWN("\x55\x1d\x1f", keep_distribution_points, "cRLDistributionPoints"),
+	KNOWN("\x2b\x06\x01\x05\x05\x07\x01\x01", keep_authority_info, "authorityInfoAccess"),
 	KNOWN("\x55\x1d\x20", NULL, "certificatePolicies"),
 	KNOWN("\x55\x1d\x21", NULL, "policyMappings"),
 	KNOWN("\x55\x1d\x36", NULL, "inhibitAnyPolicy"),

@@ -41,6 +41,7 @@ struct x509 {
 	struct span permitted; /* GeneralSubtrees; p is NULL where there is none */
 	struct span excluded;
 	struct span cdp;       /* cRLDistributionPoints as they are; see crl_points.c */
+	struct span aia;       /* authorityInfoAccess as it is; see ocsp.c */
 	struct span unknown; /* the first critical extension that we do not know */
 };
 

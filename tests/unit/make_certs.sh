@@ -298,3 +298,16 @@ cert r_upper '/CN=upper' self 'subjectAltName = URI:spiffe://Test/a'
 cert r_percent '/CN=percent' self 'subjectAltName = URI:spiffe://test/a%2fb'
 cert r_web '/CN=web' self 'subjectAltName = URI:https://a.test/x?y=z'
 cert r_serial '/CN=serial' self '-set_serial 0x123'
+
+# --- Responders (OCSP), and who only looks like one.
+SIGNS='extendedKeyUsage = OCSPSigning'
+cert responder '/CN=Responder' root "$AKID" "$SIGNS" 'keyUsage = digitalSignature'
+cert responder_any '/CN=Responder' root "$AKID" 'extendedKeyUsage = anyExtendedKeyUsage'
+cert responder_old '/CN=Responder' root '-days 1' "$AKID" "$SIGNS"
+cert responder_use '/CN=Responder' root "$AKID" "$SIGNS" 'keyUsage = keyAgreement'
+cert responder_odd '/CN=Responder' root "$AKID" "$SIGNS" '1.2.3.4 = critical,ASN1:UTF8String:x'
+cert responder_b '/CN=Responder' root_b "$AKID" "$SIGNS"
+cert responder_twin '/CN=Responder' twin "$AKID" "$SIGNS"
+cert responder_sub '/CN=Responder' sub "$AKID" "$SIGNS"
+cert informed '/CN=informed' root "$AKID" \
+    'authorityInfoAccess = caIssuers;URI:http://a, OCSP;URI:http://127.0.0.1:1/ocsp, OCSP;URI:https://b'
