@@ -15,8 +15,8 @@ Makes ./configure with autoreconf.
                 TLS library into deps/wolfssl
   --deps=test   also install the programs that the tests talk to (openssl, socat,
                 stunnel, Redis, nginx, PostgreSQL, Exim, Dovecot, slapd,
-                haproxy, Python and others), and build
-                deps/wolfssl-tsan for `make check-tsan`
+                haproxy, Python and others) and what make bench needs, and
+                build deps/wolfssl-tsan for `make check-tsan`
   --help        print this text
 
 No service is started, and PostgreSQL makes no cluster. But Debian's packages do
@@ -26,9 +26,10 @@ END
 
 # libtool makes wolfSSL's own configure; sluss does not use it.
 build_packages='gcc libc6-dev make autoconf automake libtool pkg-config check ca-certificates'
-test_packages='openssl socat stunnel4 gnutls-bin curl redis-server redis-tools nginx
-    postgresql postgresql-contrib exim4-daemon-light dovecot-imapd dovecot-pop3d
-    slapd ldap-utils haproxy python3 python3-cryptography
+test_packages='openssl libssl-dev socat stunnel4 gnutls-bin curl redis-server redis-tools nginx
+    libnginx-mod-stream postgresql postgresql-contrib exim4-daemon-light
+    dovecot-imapd dovecot-pop3d slapd ldap-utils haproxy hitch gnuplot-nox
+    python3 python3-cryptography
     strace procps iproute2 systemd nftables valgrind libfaketime clang libclang-rt-dev'
 
 as_root()
