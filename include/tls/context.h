@@ -19,7 +19,7 @@ enum tls_version { TLS_1_2, TLS_1_3 };
 enum tls_ask { TLS_ASK_REQUIRED, TLS_ASK_OPTIONAL, TLS_ASK_NOT };
 
 /* Whether and how a server lets its clients resume sessions, which then are tickets that carry who
- * the client is. */
+ * the client is.  Of a client only on counts: it asks for tickets; see tls_session_resume(). */
 struct tls_resume {
 	bool on;
 	unsigned size;          /* how many clients to know */

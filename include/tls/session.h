@@ -10,6 +10,7 @@
 #include "tls/cert.h"
 #include "tls/context.h"
 #include "tls/hello.h"
+#include "tls/session_pool.h"
 #include "tls/spare.h"
 
 /*
@@ -62,6 +63,15 @@ struct tls_session *tls_session_answer(struct tls_context *, const struct hello 
 /* The lists of revoked certificates that the peer is judged by, which must live until the handshake is
  * done; NULL, as at first: none. */
 void tls_session_revocation(struct tls_session *, struct crl_set *);
+
+/*
+ * Before the handshake of a client, after tls_session_revocation(): offers a session of the pool,
+ * if there is one of this upstream whose server would pass by the rules of now, and puts into the pool what the
+ * server offers.  Where: n texts, NULLs among them, that together tell this upstream from every
+ * other; the session's names come on top.
+ */
+void tls_session_resume(struct tls_session *, struct session_pool *,
+    const char *const *where, size_t n);
 
 /*
  * Judges the peer of a session that is done once more, by another context of the same side and its

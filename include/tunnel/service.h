@@ -10,6 +10,7 @@
 #include "net/sock.h"
 #include "tls/context.h"
 #include "tls/crl.h"
+#include "tls/session_pool.h"
 
 struct service;
 
@@ -29,6 +30,7 @@ struct service {
 	const struct conf_service *conf;
 	struct tls_context *tls;
 	struct crl_set *crls;            /* who is revoked; NULL: nobody asks */
+	struct session_pool *sessions;   /* of a client that resumes them, or NULL */
 	const char **names;              /* checkHost, checkIP, checkEmail, or none */
 	size_t nnames;
 	struct service_name *named;      /* sections with sni, in their order; none: no hello is read */
@@ -40,8 +42,8 @@ struct service {
 };
 
 /* Turns a section of the configuration into a service, reading its files.  Takes over the TLS
- * context of an old service (NULL: there is none) if it would be the same.  Returns NULL with the
- * message filled. */
+ * context of an old service (NULL: there is none) if it would be the same, and its sessions if they
+ * have the same rules.  Returns NULL with the message filled. */
 struct service *service_new(struct config *, const struct conf_service *,
     const struct service *old, struct errmsg *);
 /* Adds a service for a pattern of names; before either is published.  0, or -1 (memory). */
@@ -49,6 +51,9 @@ int service_name(struct service *, const char *pattern, struct service *);
 
 /* The service for a name: of an exact pattern, else of the first wildcard, else the one itself. */
 struct service *service_for_name(struct service *, const char *);
+
+/* Whether both let the same peers in, as long as time stands still. */
+bool service_same_rules(const struct service *, const struct service *);
 
 /* Counts one more of them; returns how many there are. */
 unsigned long long service_count_reported(struct service *);

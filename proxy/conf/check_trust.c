@@ -265,14 +265,21 @@ check_sni(struct judge *j)
 }
 
 static void
+ignore(struct judge *j, const char *const *names, const char *why)
+{
+	for (; *names != NULL; names++)
+		if (judge_says(j, *names))
+			judge_option(j, LOG_WARNING, *names, "ignored%s", why);
+}
+
+static void
 check_resumption(struct judge *j)
 {
-	static const char *const more[] = { "sessionCacheSize", "sessionCacheTimeout",
-		"ticketKeySecret", "ticketMacSecret", "ticketKeyFile" };
+	static const char *const bounds[] = { "sessionCacheSize", "sessionCacheTimeout", NULL };
+	static const char *const keys[] = { "ticketKeySecret", "ticketMacSecret", "ticketKeyFile",
+		NULL };
 	const struct conf_service *s = j->service;
 
-	if (s->client && s->session_resume)
-		judge_option(j, LOG_ERR, "sessionResume", "for client = yes it is not built yet");
 	if ((s->ticket_key_secret != NULL) != (s->ticket_mac_secret != NULL))
 		judge_option(j, LOG_ERR, s->ticket_key_secret != NULL ? "ticketKeySecret" :
 		    "ticketMacSecret", "ticketKeySecret and ticketMacSecret go together: give "
@@ -280,9 +287,12 @@ check_resumption(struct judge *j)
 	if (s->ticket_key_file != NULL && s->ticket_key_secret != NULL)
 		judge_option(j, LOG_ERR, "ticketKeyFile", "ticketKeySecret says the same: leave "
 		    "one of them out");
-	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]) && !s->session_resume; i++)
-		if (judge_says(j, more[i]))
-			judge_option(j, LOG_WARNING, more[i], "ignored without sessionResume = yes");
+	if (!s->session_resume)
+		ignore(j, bounds, " without sessionResume = yes");
+	if (s->client)
+		ignore(j, keys, ": it is for client = no");
+	else if (!s->session_resume)
+		ignore(j, keys, " without sessionResume = yes");
 }
 
 void

@@ -397,16 +397,20 @@ const struct option option_table[] = {
 	    .argument = "yes|no", .initial = "no",
 	    .help = "In server mode, let clients resume their sessions by tickets. A ticket says "
 	        "who the client is, opens at this service alone, and only as long as the rules, "
-	        "CAs and CRLs are what they were and let that client pass." },
+	        "CAs and CRLs are what they were and let that client pass. In client mode, keep the "
+	        "sessions that servers offer and resume them, each with the same address and name "
+	        "alone, and only while the certificate that the server showed would pass now. Unlike "
+	        "stunnel, no unless it is said." },
 	{ .name = "sessionCacheSize", .type = OPTION_COUNT, SERVICE(session_cache_size),
 	    RANGE(0, 1000000000), .argument = "NUMBER", .initial = "1000",
 	    .help = "With sessionResume, the clients whose certificates are remembered, by all "
 	        "services together (the largest number counts); who is forgotten begins with a "
-	        "full handshake; 0 is a million." },
+	        "full handshake. In client mode, the sessions that this service keeps, of one "
+	        "server 32 at most; 0 is a million." },
 	{ .name = "sessionCacheTimeout", .alias = "session", .type = OPTION_SECONDS,
 	    SERVICE(session_cache_timeout), RANGE(0, YEAR),
 	    .argument = "SECONDS", .initial = "300",
-	    .help = "With sessionResume, the seconds after which a client needs a full handshake "
+	    .help = "With sessionResume, the seconds after which a full handshake is needed "
 	        "again." },
 	{ .name = "ticketKeySecret", .type = OPTION_TEXT, SERVICE(ticket_key_secret),
 	    .argument = "HEX",

@@ -151,6 +151,7 @@ commit(struct server *s, struct next *next)
 	recheck_tunnels(s->pool, next->roster);
 	listeners_announce(&next->listeners);
 	listeners_replace(&s->listeners, &next->listeners);
+	services_retire(&s->services, &next->services);
 	services_close(&s->services);
 	s->services = next->services;
 	config_free(s->conf);

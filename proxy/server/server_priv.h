@@ -55,6 +55,9 @@ int services_open(struct services *, const struct services *now, struct config *
     struct errmsg *);
 void services_close(struct services *);
 
+/* What the services of now keep and those that follow do not take over is forgotten. */
+void services_retire(const struct services *now, const struct services *next);
+
 /* Whether one of them accepts our stdio, or connects to it. */
 bool services_accept_stdio(const struct services *);
 bool services_connect_stdio(const struct services *);

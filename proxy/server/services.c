@@ -86,6 +86,23 @@ services_close(struct services *s)
 }
 
 static bool
+has_sessions(const struct services *s, const struct session_pool *p)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->items[i]->sessions == p)
+			return true;
+	return false;
+}
+
+void
+services_retire(const struct services *now, const struct services *next)
+{
+	for (size_t i = 0; i < now->n; i++)
+		if (now->items[i]->sessions != NULL && !has_sessions(next, now->items[i]->sessions))
+			session_pool_close(now->items[i]->sessions);
+}
+
+static bool
 has_stdio(const struct conf_addrs *list)
 {
 	for (size_t i = 0; i < list->n; i++)

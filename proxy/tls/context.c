@@ -7,6 +7,7 @@
 #include <wolfssl/wolfcrypt/hash.h>
 
 #include "base/log.h"
+#include "resume_priv.h"
 #include "ticket_priv.h"
 #include "tls/cert.h"
 
@@ -46,7 +47,7 @@ set_resumption(struct tls_context *c, const struct tls_policy *p, struct errmsg 
 
 	wolfSSL_CTX_set_session_cache_mode(ctx, WOLFSSL_SESS_CACHE_OFF);
 	if (!p->server)
-		return 0;
+		return p->resume.on ? resume_set_up(c, p, e) : 0;
 	if (p->resume.on)
 		return ticket_set_up(c, p, e);
 	/* Without it, a ticket of another server that is longer than the library's own is

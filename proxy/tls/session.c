@@ -10,6 +10,7 @@
 
 #include "alert.h"
 #include "binding_priv.h"
+#include "resume_priv.h"
 #include "spare_priv.h"
 #include "ticket_priv.h"
 
@@ -32,7 +33,7 @@ io_recv(WOLFSSL *ssl, char *p, int want, void *arg)
 	size_t n = (size_t)want;
 
 	(void)ssl;
-	if (s->io == NULL || s->io->in_len == 0)
+	if (s->io == NULL || s->io->in_len == 0 || resume_waits(s))
 		return WOLFSSL_CBIO_ERR_WANT_READ;
 	if (n > s->io->in_len)
 		n = s->io->in_len;
@@ -235,6 +236,7 @@ session_make(struct tls_context *c, const char *const *names, size_t nnames, str
 	wolfSSL_SetIOReadCtx(s->ssl, s);
 	wolfSSL_SetIOWriteCtx(s->ssl, s);
 	wolfSSL_SetCertCbCtx(s->ssl, s);
+	resume_watch(s);
 	return s;
 
 err1:
@@ -252,8 +254,7 @@ tls_session_new(struct tls_context *c, const char *name, const char *const *name
 
 	if ((s = session_make(c, names, nnames, e)) == NULL)
 		return NULL;
-	if (set_sni(s->ssl, name) == 0 && set_shares(s->ssl, c) == 0 &&
-	    protocols_use(&c->protocols, NULL, s->ssl) == 0)
+	if (set_sni(s->ssl, name) == 0 && protocols_use(&c->protocols, NULL, s->ssl) == 0)
 		return s;
 	tls_session_free(s);
 	errmsg_set(e, "cannot make a TLS session: out of memory");
@@ -276,6 +277,7 @@ tls_session_free(struct tls_session *s)
 	cert_info_free(s->peer);
 	identity_put(s->identity);
 	identity_put(s->grant.identity);
+	session_pool_unref(s->pool);
 	tls_session_forget(s);
 	free(s->why);
 	free(s);
@@ -311,12 +313,25 @@ keep_first(struct tls_session *s, const struct tls_io *io)
 	s->nfirst += n;
 }
 
-enum iores
-tls_session_handshake(struct tls_session *s, struct tls_io *io)
+/* A client that resumes shows a share of the group of that time, which the library makes. */
+static int
+begin(struct tls_session *s)
+{
+	if (s->begun)
+		return 0;
+	s->begun = true;
+	return s->grant.given ? 0 : set_shares(s->ssl, s->context);
+}
+
+/* The library's part. */
+static enum iores
+shake(struct tls_session *s, struct tls_io *io)
 {
 	enum iores r;
 	int ret;
 
+	if (begin(s) == -1)
+		return IO_NOMEM;
 	keep_first(s, io);
 	s->fed += io->in_len;
 	s->io = io;
@@ -339,8 +354,12 @@ tls_session_handshake(struct tls_session *s, struct tls_io *io)
 	if (r == IO_OK && !session_agree(s))
 		r = IO_PROTOCOL;
 	s->io = NULL;
-	if (r != IO_OK)
-		return r;
+	return r;
+}
+
+static enum iores
+conclude(struct tls_session *s)
+{
 	/* A resumed session is whose the ticket is, or nobody's. */
 	if (wolfSSL_session_reused(s->ssl) != 0 && ticket_adopt(s) == -1)
 		return IO_PROTOCOL;
@@ -356,7 +375,20 @@ tls_session_handshake(struct tls_session *s, struct tls_io *io)
 	s->names = NULL;
 	s->nnames = 0;
 	s->crls = NULL;
+	resume_done(s);
 	return IO_OK;
+}
+
+enum iores
+tls_session_handshake(struct tls_session *s, struct tls_io *io)
+{
+	enum iores r = shake(s, io);
+
+	if (r == IO_OK)
+		r = conclude(s);
+	if (r != IO_OK && r != IO_WANT)
+		resume_failed(s);
+	return r;
 }
 
 enum iores
@@ -368,7 +400,9 @@ tls_session_read(struct tls_session *s, struct tls_io *io, void *p, size_t cap, 
 	*n = 0;
 	s->io = io;
 	spares_use(io->spares);
-	ret = wolfSSL_read(s->ssl, p, cap > INT32_MAX ? INT32_MAX : (int)cap);
+	do
+		ret = wolfSSL_read(s->ssl, p, cap > INT32_MAX ? INT32_MAX : (int)cap);
+	while (resume_take_up(s) && ret <= 0);
 	spares_use(NULL);
 	s->io = NULL;
 	if (ret <= 0)

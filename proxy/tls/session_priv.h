@@ -4,12 +4,14 @@
 #include "context_priv.h"
 
 #include "tls/identity.h"
+#include "session_pool_priv.h"
 #include "tls/session.h"
 
 /* Enough of what a peer says first to guess what it speaks. */
 #define FIRST_BYTES 8
 
-/* What a ticket has proven, before the handshake is done. */
+/* What a ticket has proven, before the handshake is done; of a client: what is offered, and how old
+ * what follows from the handshake is. */
 struct ticket_grant {
 	bool asked;             /* a ticket was looked at: the one with this salt */
 	unsigned char salt[16];
@@ -37,9 +39,13 @@ struct tls_session {
 	const char *protocol; /* of the context's; NULL: none */
 	bool resumed;
 	struct ticket_grant grant;
+	struct session_pool *pool; /* of a client that resumes, or NULL */
+	unsigned char upstream[UPSTREAM_KEY]; /* … the sessions of whom there are its */
+	bool ticket;            /* one came that was not taken up yet */
 	bool keep;              /* see tls_session_keep() */
 	struct binding *binding; /* NULL: none is wanted, or not any more */
 	struct der peer_der;
+	bool begun;
 	bool done; /* handshake over and peer authorised */
 	int error; /* the library's, of the call that failed */
 	uint8_t first[FIRST_BYTES]; /* what the peer said first */

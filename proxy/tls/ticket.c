@@ -286,7 +286,8 @@ ticket_adopt(struct tls_session *s)
 	struct errmsg why;
 	size_t n = 0;
 
-	if (!s->grant.given)
+	/* Who resumes shows no certificate. */
+	if (!s->grant.given || s->judged)
 		return -1;
 	s->resumed = true;
 	s->judged = true;

@@ -11,8 +11,8 @@
 int ticket_seal_or_open(WOLFSSL *, unsigned char *name, unsigned char *iv,
     unsigned char *mac, int seal, unsigned char *ticket, int len, int *out_len, void *);
 
-/* After a handshake that resumed: the peer becomes the one that the ticket was about.  Returns 0, or
- * -1 where no ticket of ours was accepted, or there is no memory. */
+/* After a handshake that resumed: the peer becomes the one that the grant is about.  Returns 0, or
+ * -1 where nothing was granted, or there is no memory. */
 int ticket_adopt(struct tls_session *);
 
 /* Makes a server's context resume.  Returns 0 or -1. */

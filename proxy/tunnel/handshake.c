@@ -75,13 +75,28 @@ make_session(struct tunnel *t)
 	    &t->opening->why);
 }
 
+/* A session of before is one with the same machine, reached for the same server. */
+static void
+resume_session(struct tunnel *t, struct tls_session *s)
+{
+	const struct addr_spec *server = server_of(t);
+	const char *const where[] = { t->to, server != NULL ? server->text : NULL,
+		policy_sni(t->service->conf, server != NULL ? server->host : NULL) };
+
+	if (t->to != NULL)
+		tls_session_resume(s, t->service->sessions, where, sizeof(where) / sizeof(*where));
+}
+
 static struct tls_session *
 session_for(struct tunnel *t)
 {
 	struct tls_session *s = make_session(t);
 
-	if (s != NULL)
-		tls_session_revocation(s, t->service->crls);
+	if (s == NULL)
+		return NULL;
+	tls_session_revocation(s, t->service->crls);
+	if (t->service->sessions != NULL)
+		resume_session(t, s);
 	return s;
 }
 

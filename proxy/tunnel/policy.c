@@ -209,12 +209,12 @@ policy_make(const struct conf_service *c, struct tls_policy *p, struct errmsg *e
 		.psk_identity = c->psk_identity,
 		.outcasts = !c->client && c->redirect.n > 0,
 		.resume = {
-			.on = !c->client && c->session_resume && c->psk_secrets == NULL,
+			.on = c->session_resume && c->psk_secrets == NULL,
 			.size = c->session_cache_size != 0 ? c->session_cache_size : SESSIONS_MOST,
 			.seconds = c->session_cache_timeout,
-			.key_secret = c->ticket_key_secret,
-			.mac_secret = c->ticket_mac_secret,
-			.key_file = c->ticket_key_file,
+			.key_secret = c->client ? NULL : c->ticket_key_secret,
+			.mac_secret = c->client ? NULL : c->ticket_mac_secret,
+			.key_file = c->client ? NULL : c->ticket_key_file,
 		},
 	};
 	p->trust = trust_of(c, &v, e);

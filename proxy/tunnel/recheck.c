@@ -64,24 +64,6 @@ successor(const struct roster *r, const struct service *s)
 	return found != NULL && found->conf->client == s->conf->client ? found : NULL;
 }
 
-static bool
-same_names(const struct service *a, const struct service *b)
-{
-	if (a->nnames != b->nnames)
-		return false;
-	for (size_t i = 0; i < a->nnames; i++)
-		if (strcmp(a->names[i], b->names[i]) != 0)
-			return false;
-	return true;
-}
-
-/* Whether both let the same peers in, as long as time stands still. */
-static bool
-same_rules(const struct service *a, const struct service *b)
-{
-	return a == b || (a->tls == b->tls && crl_set_equal(a->crls, b->crls) && same_names(a, b));
-}
-
 static enum trust_verdict
 judge(const struct tunnel *t, const struct service *now, struct errmsg *why)
 {
@@ -99,7 +81,7 @@ recheck(struct tunnel *t, const struct roster *r)
 	const struct service *now = successor(r, t->service);
 	struct errmsg why;
 
-	if (now == NULL || same_rules(t->service, now) || t->reason != REASON_NONE ||
+	if (now == NULL || service_same_rules(t->service, now) || t->reason != REASON_NONE ||
 	    tunnel_tls_side(t)->tls == NULL)
 		return;
 	switch (judge(t, now, &why)) {

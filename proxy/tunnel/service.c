@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "conf/sni.h"
@@ -35,6 +36,37 @@ set_up_sockets(struct service *s, struct errmsg *e)
 	return 0;
 }
 
+static bool
+same_names(const struct service *a, const struct service *b)
+{
+	if (a->nnames != b->nnames)
+		return false;
+	for (size_t i = 0; i < a->nnames; i++)
+		if (strcmp(a->names[i], b->names[i]) != 0)
+			return false;
+	return true;
+}
+
+bool
+service_same_rules(const struct service *a, const struct service *b)
+{
+	return a == b || (a->tls == b->tls && crl_set_equal(a->crls, b->crls) && same_names(a, b));
+}
+
+/* What was verified by other rules, or shown another certificate of ours, is not resumed. */
+static int
+find_sessions(struct service *s, const struct tls_resume *r, const struct service *old,
+    struct errmsg *e)
+{
+	if (!s->conf->client || !r->on)
+		return 0;
+	if (old != NULL && old->sessions != NULL && service_same_rules(old, s))
+		s->sessions = session_pool_ref(old->sessions);
+	else if ((s->sessions = session_pool_new(r->size, r->seconds)) == NULL)
+		return errmsg_set(e, "out of memory");
+	return 0;
+}
+
 struct service *
 service_new(struct config *config, const struct conf_service *c, const struct service *old,
     struct errmsg *e)
@@ -57,6 +89,8 @@ service_new(struct config *config, const struct conf_service *c, const struct se
 	s->tls = tls_context_renew(&policy, old != NULL ? old->tls : NULL, e);
 	if (s->tls == NULL)
 		goto err2;
+	if (find_sessions(s, &policy.resume, old, e) == -1)
+		goto err3;
 	s->config = config_ref(config);
 	atomic_init(&s->refs, 1);
 	if (c->insecure)
@@ -64,6 +98,9 @@ service_new(struct config *config, const struct conf_service *c, const struct se
 		    "pass, since --insecure was given", c->name);
 	return s;
 
+err3:
+	tls_context_unref(s->tls);
+	policy.trust = NULL;
 err2:
 	trust_free(policy.trust);
 	crl_set_unref(s->crls);
@@ -120,6 +157,7 @@ service_unref(struct service *s)
 		service_unref(s->named[i].service);
 	free(s->named);
 	tls_context_unref(s->tls);
+	session_pool_unref(s->sessions);
 	crl_set_unref(s->crls);
 	free(s->names);
 	addr_list_free(&s->sources);
