@@ -26,6 +26,8 @@ END
 
 # libtool makes wolfSSL's own configure; sluss does not use it.
 build_packages='gcc libc6-dev make autoconf automake libtool pkg-config check ca-certificates'
+# Only there does it exist; ./configure does without.
+[ "$(uname -m)" != x86_64 ] || build_packages="$build_packages libipsec-mb-dev"
 test_packages='openssl libssl-dev socat stunnel4 gnutls-bin curl redis-server redis-tools nginx
     libnginx-mod-stream postgresql postgresql-contrib exim4-daemon-light
     dovecot-imapd dovecot-pop3d slapd ldap-utils haproxy hitch gnuplot-nox

@@ -109,6 +109,9 @@ enum conf_log_id { LOG_ID_SEQUENTIAL, LOG_ID_UNIQUE, LOG_ID_THREAD, LOG_ID_PROCE
 /* Text lines as stunnel's, or an object a line. */
 enum conf_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
+/* Whether AES-GCM goes to libipsec-mb where that is faster. */
+enum conf_accel { ACCEL_AUTO, ACCEL_OFF };
+
 /* Whether the log's file is added to or begun anew. */
 enum conf_log_mode { LOG_APPEND, LOG_OVERWRITE };
 
@@ -228,6 +231,7 @@ struct config {
 	unsigned max_tunnels;         /* 0: from the descriptor limit */
 	unsigned accept_threads;      /* 0: one a CPU */
 	unsigned worker_threads;      /* 0: one a CPU */
+	enum conf_accel accel;
 	bool inetd;                   /* a file without sections: one tunnel on fds 0 and 1 */
 
 	struct conf_service defaults; /* what a section begins with */

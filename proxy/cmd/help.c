@@ -4,6 +4,7 @@
 
 #include "cmd/help.h"
 #include "conf/options.h"
+#include "tls/accel.h"
 #include "tls/library.h"
 
 #define WIDTH 80  /* columns of a terminal */
@@ -145,5 +146,11 @@ help_command(FILE *out, bool client)
 void
 help_version(FILE *out)
 {
-	fprintf(out, "sluss %s\n%s\n", PACKAGE_VERSION, tls_library_text());
+	struct errmsg e;
+
+	if (tls_library_start(&e) == 0) {
+		accel_start(true);
+		tls_library_stop();
+	}
+	fprintf(out, "sluss %s\n%s\n%s\n", PACKAGE_VERSION, tls_library_text(), accel_text());
 }

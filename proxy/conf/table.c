@@ -313,6 +313,10 @@ const struct option option_table[] = {
 	{ .name = "workerThreads", .type = OPTION_COUNT, GLOBAL(worker_threads), BOTH, OURS,
 	    .argument = "NUMBER", RANGE(1, 256),
 	    .help = "The threads that move the data; without it, one for each CPU." },
+	{ .name = "accel", .type = OPTION_CHOICE, GLOBAL(accel), BOTH, OURS,
+	    WORDS("auto", "off"), .argument = "auto|off", .initial = "auto",
+	    .help = "Whether AES-GCM goes to libipsec-mb where the CPU makes that faster, or "
+	        "always to wolfSSL." },
 
 	/* The log. */
 

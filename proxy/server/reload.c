@@ -35,6 +35,7 @@ warn_of_the_unchangeable(const struct config *first, const struct config *c)
 		const char *name;
 		bool same;
 	} rows[] = {
+		{ "accel", first->accel == c->accel },
 		{ "chroot", same(first->chroot, c->chroot) },
 		{ "foreground", first->foreground == c->foreground },
 		{ "pid", same(first->pid, c->pid) },

@@ -18,6 +18,7 @@
 #include "server/server_priv.h"
 #include "server/signals.h"
 #include "server/systemd.h"
+#include "tls/accel.h"
 #include "tls/library.h"
 #include "tunnel/acceptor.h"
 #include "tunnel/list.h"
@@ -387,6 +388,8 @@ server_run(struct config *conf, const struct loader *loader, struct errmsg *e)
 		life_end(e);
 		return -1;
 	}
+	accel_start(conf->accel == ACCEL_AUTO);
+	log_line(LOG_INFO, "main", "%s", accel_text());
 	s.first = config_ref(conf);
 	s.conf = config_ref(conf);
 	if ((s.signal_fd = signals_open(e)) == -1)

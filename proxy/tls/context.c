@@ -6,6 +6,7 @@
 
 #include <wolfssl/wolfcrypt/hash.h>
 
+#include "accel_priv.h"
 #include "base/log.h"
 #include "resume_priv.h"
 #include "ticket_priv.h"
@@ -249,6 +250,7 @@ make(const struct tls_policy *p, const unsigned char *digest, struct errmsg *e)
 	    set_identity(c, p, e) == -1 ||
 	    (p->psk_secrets != NULL && psk_use(c, p, e) == -1))
 		goto err2;
+	accel_join(c->ctx);
 	c->trust = p->trust;
 	atomic_init(&c->refs, 1);
 	return c;

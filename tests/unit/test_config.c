@@ -22,6 +22,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(config->max_tunnels, 0);
 	ck_assert_uint_eq(config->accept_threads, 0);
 	ck_assert_uint_eq(config->worker_threads, 0);
+	ck_assert_int_eq(config->accel, ACCEL_AUTO);
 	ck_assert_uint_eq(config->nservices, 1);
 	s = &config->services[0];
 	ck_assert_str_eq(s->name, "client");

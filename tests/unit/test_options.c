@@ -63,6 +63,7 @@ static const struct {
 	{ "maxTunnels", "1000000" },
 	{ "acceptThreads", "256" },
 	{ "workerThreads", "1" },
+	{ "accel", "OFF" },
 	{ "debug", "7" },
 	{ "debug", "0" },
 	{ "debug", "Debug" },
@@ -282,6 +283,7 @@ START_TEST(scalars_reach_their_fields)
 	set("maxTunnels", "6");
 	set("acceptThreads", "7");
 	set("workerThreads", "8");
+	set("accel", "off");
 	set("debug", "warning");
 	ck_assert_str_eq(service->cert, "b");
 	ck_assert_str_eq(service->key, "k");
@@ -296,6 +298,7 @@ START_TEST(scalars_reach_their_fields)
 	ck_assert_uint_eq(config->max_tunnels, 6);
 	ck_assert_uint_eq(config->accept_threads, 7);
 	ck_assert_uint_eq(config->worker_threads, 8);
+	ck_assert_int_eq(config->accel, ACCEL_OFF);
 	ck_assert_int_eq(config->debug, LOG_WARNING);
 }
 END_TEST
