@@ -60,8 +60,10 @@ int cert_read_pass(const char *file, struct der *, int *loose, struct errmsg *);
 /*
  * Our own certificate with those of the CAs between, and its key: from PEM files (key NULL: it is in
  * cert, too), or, when cert is a PKCS#12 file, from that.  What is encrypted needs the
- * passphrase; without one pass is NULL.  The key must be freed as above.  Returns 0 or -1.
+ * passphrase; without one pass is NULL.  The key must be freed as above.  Returns 0, -1, or CERT_LOCKED, with
+ * the message filled, too, when another passphrase may help.
  */
+#define CERT_LOCKED 1
 int cert_load_own(const char *cert, const char *key, const struct der *pass,
     struct der_list *, struct der *, int *loose, struct errmsg *);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/prompt.h"
 #include "cmd/check.h"
 #include "cmd/run.h"
 #include "conf/options.h"
@@ -15,6 +16,7 @@
 #include "server/limits.h"
 #include "server/privileges.h"
 #include "tls/library.h"
+#include "tls/passphrase.h"
 #include "tunnel/service.h"
 
 /* Reports about a section. */
@@ -140,6 +142,7 @@ check(struct config *c)
 		log_line(LOG_ERR, RUN_ID, "%s", e.text);
 		return -1;
 	}
+	tls_passphrase_from(prompt_secret);
 	for (size_t i = 0; i < c->nservices; i++)
 		rc |= check_service(c, &c->services[i]);
 	if (rc == 0)

@@ -3,10 +3,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/prompt.h"
 #include "cmd/doctor.h"
 #include "doctor_priv.h"
 #include "tls/inspect.h"
 #include "tls/library.h"
+#include "tls/passphrase.h"
 #include "tunnel/policy.h"
 
 enum { NEW, OLD, NVERSIONS };
@@ -252,6 +254,7 @@ cmd_doctor(int argc, char **argv)
 			doctor_args_free(&d.args);
 		return complain(&e);
 	}
+	tls_passphrase_from(prompt_secret);
 	rc = prepare(&d, &e) == -1 ? complain(&e) : examine(&d);
 	dismiss(&d);
 	tls_library_stop();

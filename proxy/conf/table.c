@@ -50,7 +50,7 @@ const struct option option_table[] = {
 	{ .name = "keyPass", .type = OPTION_PATH, SERVICE(key_pass), BOTH, OURS,
 	    .argument = "FILE", RANGE(1, 0),
 	    .help = "A file that holds the passphrase of an encrypted key or PKCS#12 file, in "
-	        "one line." },
+	        "one line; without it, it is asked for on the terminal, if there is one." },
 
 	/* Who may pass. */
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/prompt.h"
 #include "net/stdio.h"
 #include "server/asking.h"
 #include "server/grants.h"
@@ -20,6 +21,7 @@
 #include "server/systemd.h"
 #include "tls/accel.h"
 #include "tls/library.h"
+#include "tls/passphrase.h"
 #include "tunnel/acceptor.h"
 #include "tunnel/list.h"
 #include "tunnel/trace.h"
@@ -394,8 +396,11 @@ server_run(struct config *conf, const struct loader *loader, struct errmsg *e)
 	s.conf = config_ref(conf);
 	if ((s.signal_fd = signals_open(e)) == -1)
 		goto out;
+	/* Whoever starts us can type; nobody sits there later, or where we take another's place. */
+	tls_passphrase_from(heritage_is() ? NULL : prompt_secret);
 	if (start(&s, e) == -1)
 		goto out;
+	tls_passphrase_from(NULL);
 	serve(&s);
 	drain(&s);
 	rc = finish(&s);

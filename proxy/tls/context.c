@@ -1,3 +1,4 @@
+#include "passphrase_priv.h"
 #include "psk_priv.h"
 
 #include <assert.h>
@@ -135,45 +136,15 @@ use_key(WOLFSSL_CTX *ctx, const struct tls_policy *p, const struct der *key, str
 	return 0;
 }
 
-static void
-warn_loose(const struct tls_policy *p, const char *what, const char *file)
-{
-	log_line(LOG_WARNING, "main", "Service [%s] the %s in %s can be read by others; run: "
-	    "chmod 600 %s", p->service, what, file, file);
-}
-
-/* The passphrase, if there is a file of it. */
-static int
-load_pass(const struct tls_policy *p, struct der *pass, struct errmsg *e)
-{
-	int loose;
-
-	*pass = (struct der){ NULL, 0 };
-	if (p->key_pass == NULL)
-		return 0;
-	if (cert_read_pass(p->key_pass, pass, &loose, e) == -1)
-		return -1;
-	if (loose)
-		warn_loose(p, "passphrase", p->key_pass);
-	return 0;
-}
-
 static int
 load_own(struct tls_context *c, const struct tls_policy *p, struct errmsg *e)
 {
 	struct der_list chain;
-	struct der key, pass;
-	int loose, rc;
+	struct der key;
+	int rc;
 
-	if (load_pass(p, &pass, e) == -1)
+	if (own_load(p, &chain, &key, e) == -1)
 		return -1;
-	rc = cert_load_own(p->cert, p->key, pass.data != NULL ? &pass : NULL, &chain, &key,
-	    &loose, e);
-	cert_free_secret(pass.data, pass.len);
-	if (rc == -1)
-		return -1;
-	if (loose)
-		warn_loose(p, "private key", p->key != NULL ? p->key : p->cert);
 	if ((rc = use_cert(c, p, &chain, e)) == 0)
 		rc = use_key(c->ctx, p, &key, e);
 	cert_free_secret(key.data, key.len);

@@ -79,19 +79,21 @@ refuse_old(const struct pem_block *b, const char *file, struct errmsg *e)
 static int
 refuse_locked(const struct pem_block *b, const char *file, struct errmsg *e)
 {
-	return errmsg_set(e,
+	errmsg_set(e,
 	    "%s: line %zu: the key is encrypted, and nobody could type its passphrase: name "
 	    "a file that holds it with keyPass; or \"openssl pkey -in %s -out NEW\" makes a "
 	    "copy that is not",
 	    file, b->line, file);
+	return CERT_LOCKED;
 }
 
-/* Reads the key of a block with one of the four labels. */
+/* Reads the key of a block with one of the four labels.  Returns as cert_load_own(), like all below. */
 static int
 take_key(const struct pem_block *b, const char *file, const struct der *pass,
     struct der *der, struct errmsg *e)
 {
 	bool locked = pem_is(b, "ENCRYPTED PRIVATE KEY");
+	int rc = -1;
 
 	if (b->encrypted)
 		return refuse_old(b, file, e);
@@ -107,7 +109,7 @@ take_key(const struct pem_block *b, const char *file, const struct der *pass,
 		    file);
 	if (pem_decode(b, der, e) == -1)
 		return errmsg_prefix(e, "%s", file);
-	if (locked && locked_open(der, pass, file, e) == -1)
+	if (locked && (rc = locked_open(der, pass, file, e)) != 0)
 		errmsg_prefix(e, "%s: line %zu", file, b->line);
 	else if (is_key(b, der))
 		return 0;
@@ -120,7 +122,7 @@ take_key(const struct pem_block *b, const char *file, const struct der *pass,
 		    file, b->line, file);
 	cert_free_secret(der->data, der->len);
 	*der = (struct der){ NULL, 0 };
-	return -1;
+	return rc == 0 ? -1 : rc;
 }
 
 /* Whether the label is that of a private key of any format. */
@@ -178,10 +180,11 @@ load_key(const char *file, const struct der *pass, struct der *der, int *loose,
 int
 cert_load_key(const char *file, struct der *der, int *loose, struct errmsg *e)
 {
-	return load_key(file, NULL, der, loose, e);
+	return load_key(file, NULL, der, loose, e) == 0 ? 0 : -1;
 }
 
-/* 1: it was a PKCS#12 file, and all is had; 0: it is none. */
+/* PKCS12_HAD: it was a PKCS#12 file, and all is had; 0: it is none. */
+#define PKCS12_HAD 2
 static int
 load_pkcs12(const char *file, const char *other, const struct der *pass,
     struct der_list *chain, struct der *key, int *loose, struct errmsg *e)
@@ -200,7 +203,7 @@ load_pkcs12(const char *file, const char *other, const struct der *pass,
 		rc = errmsg_set(e,
 		    "%s: this PKCS#12 file has its key in it: leave key = %s out", file, other);
 	else
-		rc = pkcs12_read(file, data, len, pass, chain, key, e) == 0 ? 1 : -1;
+		rc = (rc = pkcs12_read(file, data, len, pass, chain, key, e)) == 0 ? PKCS12_HAD : rc;
 	cert_free_secret(data, len);
 	return rc;
 }
@@ -214,11 +217,10 @@ cert_load_own(const char *cert, const char *key, const struct der *pass,
 	*chain = (struct der_list){ NULL, 0 };
 	*der = (struct der){ NULL, 0 };
 	if ((rc = load_pkcs12(cert, key, pass, chain, der, loose, e)) != 0)
-		return rc == 1 ? 0 : -1;
+		return rc == PKCS12_HAD ? 0 : rc;
 	if (cert_load_chain(cert, chain, e) == -1)
 		return -1;
-	if (load_key(key != NULL ? key : cert, pass, der, loose, e) == 0)
-		return 0;
-	der_list_free(chain);
-	return -1;
+	if ((rc = load_key(key != NULL ? key : cert, pass, der, loose, e)) != 0)
+		der_list_free(chain);
+	return rc;
 }

@@ -7,6 +7,7 @@
 
 #include "spare_priv.h"
 #include "tls/library.h"
+#include "tls/passphrase.h"
 #include "tls/records.h"
 
 /*
@@ -95,6 +96,7 @@ void
 tls_library_stop(void)
 {
 	records_forget();
+	tls_passphrases_forget();
 	wolfSSL_Cleanup();
 }
 

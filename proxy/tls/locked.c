@@ -54,12 +54,14 @@ locked_open(struct der *der, const struct der *pass, const char *file, struct er
 		    cipher, file);
 	n = wc_DecryptPKCS8Key(der->data, (word32)der->len, (const char *)pass->data,
 	    (int)pass->len);
-	if (n <= 0 || (size_t)n > before)
-		return errmsg_set(e,
+	if (n <= 0 || (size_t)n > before) {
+		errmsg_set(e,
 		    "the key cannot be decrypted: keyPass names a file with another "
 		    "passphrase, or the key is damaged; \"openssl pkey -in %s -noout\" asks for "
 		    "the passphrase and tells",
 		    file);
+		return CERT_LOCKED;
+	}
 	/* What is cut off is plaintext padding. */
 	wc_ForceZero(der->data + n, before - (size_t)n);
 	der->len = (size_t)n;

@@ -83,15 +83,17 @@ explain(const char *file, const char *data, size_t n, const struct der *pass, st
 		    "\"openssl pkcs12 -legacy -in %s -nodes -out NEW\" makes a PEM file of it",
 		    file, cipher, file);
 	if (pass == NULL)
-		return errmsg_set(e,
+		errmsg_set(e,
 		    "%s: this PKCS#12 file has a passphrase: write it to a file that only "
 		    "sluss may read and name that as keyPass",
 		    file);
-	return errmsg_set(e,
-	    "%s: this PKCS#12 file cannot be opened: keyPass names a file with another "
-	    "passphrase, or it is damaged; \"openssl pkcs12 -in %s -noout\" asks for the "
-	    "passphrase and tells",
-	    file, file);
+	else
+		errmsg_set(e,
+		    "%s: this PKCS#12 file cannot be opened: keyPass names a file with another "
+		    "passphrase, or it is damaged; \"openssl pkcs12 -in %s -noout\" asks for the "
+		    "passphrase and tells",
+		    file, file);
+	return CERT_LOCKED;
 }
 
 static int

@@ -9,7 +9,7 @@ from harness import Case, connect
 PASS = "correct horse"
 
 
-class Keys(Case):
+class KeyCase(Case):
     def setUp(self):
         super().setUp()
         self.openssl = harness.need("openssl")
@@ -60,6 +60,8 @@ class Keys(Case):
         self.assertNotIn(PASS, done.err)
         return done.err
 
+
+class Keys(KeyCase):
     def test_pem(self):
         """PBES2 with AES; the passphrase comes from a file."""
         for how in ("-aes256",), ("-aes128",):
