@@ -59,9 +59,14 @@ admits(const struct trust *t, const struct applicant *a, bool report, const stru
 		about(a, e);
 		return false;
 	}
-	if ((*by = first_match(t, a, false, report, &n)) != NULL || n == 0)
+	if ((*by = first_match(t, a, false, report, &n)) != NULL)
 		return true;
-	if (n == 1)
+	/* Where the rules alone say who may pass, none let nobody pass. */
+	if (n == 0 && (report || !t->by_rules))
+		return true;
+	if (n == 0)
+		errmsg_set(e, "there is no allow rule that is enforced");
+	else if (n == 1)
 		errmsg_set(e, "the only %sallow rule does not match it", kind);
 	else
 		errmsg_set(e, "none of the %zu %sallow rules matches it", n, kind);

@@ -106,7 +106,7 @@ certs_write_pem(
 		    i + 1 < len ? digits[v >> 6 & 63] : '=',
 		    i + 2 < len ? digits[v & 63] : '=', i % 48 == 45 ? "\n" : "");
 	}
-	fprintf(f, "\n-----END %s-----\n", label);
+	fprintf(f, "%s-----END %s-----\n", len % 48 == 0 || len % 48 > 45 ? "" : "\n", label);
 	if (fclose(f) != 0)
 		abort();
 }
@@ -126,6 +126,31 @@ certs_load(const char *name)
 	der = list.items[0];
 	list.items[0].data = NULL;
 	der_list_free(&list);
+	return der;
+}
+
+/* Puts bytes that no certificate file may have into NAME.raw, and into NAME.pem for others. */
+static inline void
+certs_put_raw(const char *name, const struct der *der)
+{
+	certs_write(certs_path(name, ".raw"), der->data, der->len);
+	certs_write_pem(name, "CERTIFICATE", der->data, der->len);
+}
+
+/* A certificate, or what certs_put_raw() has put there; free its data. */
+static inline struct der
+certs_load_any(const char *name)
+{
+	FILE *f = fopen(certs_path(name, ".raw"), "r");
+	struct der der = { malloc(65536), 0 };
+
+	if (f == NULL) {
+		free(der.data);
+		return certs_load(name);
+	}
+	der.len = fread(der.data, 1, 65536, f);
+	fclose(f);
+	der.data = realloc(der.data, der.len); /* so that a sanitizer sees its end */
 	return der;
 }
 

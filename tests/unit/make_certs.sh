@@ -311,3 +311,51 @@ cert responder_twin '/CN=Responder' twin "$AKID" "$SIGNS"
 cert responder_sub '/CN=Responder' sub "$AKID" "$SIGNS"
 cert informed '/CN=informed' root "$AKID" \
     'authorityInfoAccess = caIssuers;URI:http://a, OCSP;URI:http://127.0.0.1:1/ocsp, OCSP;URI:https://b'
+
+# --- What only the table of verdicts asks about.
+cert sub_server_any '/CN=Servers Any' sub_server "$CA" "$SKID" "$AKID" \
+    'extendedKeyUsage = anyExtendedKeyUsage'
+cert server_any_leaf '/CN=server-any-leaf' sub_server_any "$AKID" "$BOTH"
+cert sub_server_client '/CN=Servers Clients' sub_server "$CA" "$SKID" "$AKID" \
+    'extendedKeyUsage = clientAuth'
+cert server_client_leaf '/CN=server-client-leaf' sub_server_client "$AKID" "$BOTH"
+cert mail_leaf '/CN=mail-leaf' root "$AKID" 'extendedKeyUsage = emailProtection'
+cert eku_critical '/CN=eku-critical' root "$AKID" \
+    'extendedKeyUsage = critical, serverAuth, codeSigning'
+cert any_issued '/CN=any-issued' root "$AKID" 'extendedKeyUsage = anyExtendedKeyUsage'
+cert agree_leaf '/CN=agree-leaf' root "$AKID" 'keyUsage = keyAgreement'
+cert ca_leaf '/CN=ca-leaf' root "$CA" "$AKID" 'keyUsage = digitalSignature, keyCertSign'
+cert nc_min '/CN=Minimum' root "$CA" "$SKID" "$AKID" \
+    '2.5.29.30 = critical,DER:3014a0123010820b6578616d706c652e636f6d800101'
+cert nc_min_leaf '/CN=a' nc_min "$AKID" 'subjectAltName = DNS:www.example.com'
+cert nc_mild '/CN=Mild' root "$CA" "$SKID" "$AKID" 'nameConstraints = permitted;DNS:example.com'
+cert nc_mild_in '/O=a' nc_mild "$AKID" 'subjectAltName = DNS:www.example.com'
+cert nc_mild_out '/O=a' nc_mild "$AKID" 'subjectAltName = DNS:www.example.org'
+cert nc_no_ip '/CN=No IP' root "$CA" "$SKID" "$AKID" \
+    'nameConstraints = critical, excluded;IP:0.0.0.0/0.0.0.0'
+cert nc_no_ip_in '/CN=a' nc_no_ip "$AKID" 'subjectAltName = DNS:a.test, IP:2001:db8::1'
+cert nc_no_ip_out '/CN=a' nc_no_ip "$AKID" 'subjectAltName = DNS:a.test, IP:192.0.2.1'
+cert nc_narrow '/O=Test/CN=Narrow' nc "$CA" "$SKID" "$AKID" \
+    'nameConstraints = critical, permitted;DNS:www.example.com'
+cert nc_narrow_in '/O=Test' nc_narrow "$AKID" 'subjectAltName = DNS:www.example.com'
+cert nc_narrow_out '/O=Test' nc_narrow "$AKID" 'subjectAltName = DNS:a.example.com'
+cert nc_wide '/O=Test/CN=Wide' nc "$CA" "$SKID" "$AKID" \
+    'nameConstraints = critical, permitted;DNS:org'
+cert nc_wide_leaf '/O=Test' nc_wide "$AKID" 'subjectAltName = DNS:evil.org'
+for kind in rsa1024 p192 p224; do
+	same_key weak_$kind $kind
+	cert weak_$kind "/CN=weak-$kind" root "$AKID"
+done
+cert leaf_sha1 '/CN=leaf-sha1' root -sha1 "$AKID"
+cert leaf_sha224 '/CN=leaf-sha224' root -sha224 "$AKID"
+cert leaf_sha512 '/CN=leaf-sha512' root -sha512 "$AKID"
+cert by_rsa_md5 '/CN=by-rsa-md5' rsa -md5 "$AKID"
+cert far '/CN=far' self '-days 20000'
+cert loop_a '/CN=Loop A' self "$CA" "$SKID"
+cert loop_b '/CN=Loop B' loop_a "$CA" "$SKID" "$AKID"
+same_key loop_a_by_b loop_a
+cert loop_a_by_b '/CN=Loop A' loop_b "$CA" "$SKID" "$AKID"
+cert loop_leaf '/CN=loop-leaf' loop_a "$AKID"
+cert idn '/CN=idn' self \
+    'subjectAltName = DNS:xn--bcher-kva.example.com, DNS:xn--*.part.example.com, DNS:*.xn--bcher-kva.test, DNS:*.org.'
+cert utf8_san '/CN=utf8' self 'subjectAltName = DNS:bXQcher.example.com'

@@ -1,47 +1,10 @@
-#include <check.h>
-
-#include "certs.h"
-#include "conf/rule.h"
+#include "policies.h"
 #include "tls/rule.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* In a row, {SPKI:x} and {FP:x} stand for hashes of the certificate x. */
-static void
-hash_of(const char *kind, const char *cert, char *hex)
-{
-	bool key = strcmp(kind, "SPKI") == 0;
-	char command[640];
-	FILE *f;
-
-	snprintf(command, sizeof(command), "openssl x509 -in '%s' %s | sha256sum",
-	    certs_path(cert, ".pem"), key ? "-noout -pubkey | openssl pkey -pubin -outform DER" :
-	    "-outform DER");
-	f = popen(command, "r");
-	ck_assert(f != NULL && fread(hex, 1, 64, f) == 64);
-	hex[64] = '\0';
-	pclose(f);
-}
-
-static void
-fill(const char *from, char *to)
-{
-	char kind[8], cert[32], hex[65];
-	int n;
-
-	while (*from != '\0')
-		if (sscanf(from, "{%7[A-Z]:%31[a-z0-9_]}%n", kind, cert, &n) == 2) {
-			hash_of(kind, cert, hex);
-			to = stpcpy(to, hex);
-			from += n;
-		} else {
-			*to++ = *from++;
-		}
-	*to = '\0';
-}
-
 static const struct {
-	const char *rule;   /* "!" in front: deny */
+	const char *rule;   /* "!" in front: deny; hashes as in policies.h */
 	const char *cert;
 	const char *issuer; /* whose key has verified it, or NULL */
 	bool match;
@@ -160,7 +123,7 @@ parse(const char *text)
 	struct errmsg e;
 	struct rule *r;
 
-	fill(text + deny, line);
+	fill_hashes(text + deny, line);
 	r = rule_parse(line, deny, &e);
 	ck_assert_msg(r != NULL, "%s: %s", line, e.text);
 	return r;

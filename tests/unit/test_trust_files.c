@@ -1,5 +1,4 @@
-/* tls/trust: CA files and folders as stunnel reads them, levels, email addresses. */
-#include <assert.h>
+/* tls/trust: CA folders as stunnel reads them; what a file lets in is in test_verdicts.c. */
 #include <check.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -7,159 +6,6 @@
 
 #include "certs.h"
 #include "tls/trust.h"
-
-#define DAY 86400
-#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
-#define MOST 8
-
-/* Splits at blanks; returns how many words there are. */
-static size_t
-split(const char *text, char *buf, size_t size, const char **words)
-{
-	size_t n = 0;
-	char *word, *save;
-
-	snprintf(buf, size, "%s", text);
-	for (word = strtok_r(buf, " ", &save); word != NULL;
-	     word = strtok_r(NULL, " ", &save)) {
-		assert(n < MOST);
-		words[n++] = word;
-	}
-	return n;
-}
-
-struct row {
-	const char *chain; /* names of certificates, parted by blanks */
-	const char *files; /* likewise */
-	const char *as;    /* "c"hain, "e"xact, or both */
-	unsigned level;
-	char role;         /* the peer's: 's'erver or 'c'lient */
-	const char *names; /* expected, parted by blanks */
-	int days;          /* from the present */
-	enum trust_verdict verdict;
-	const char *says;  /* part of the message, or NULL */
-};
-
-static struct trust *
-make_trust(const struct row *r)
-{
-	struct trust *t = trust_new();
-	const char *words[MOST];
-	struct errmsg e;
-	char buf[256];
-	size_t n = split(r->files, buf, sizeof(buf), words);
-
-	ck_assert_ptr_nonnull(t);
-	trust_read_as(t, strchr(r->as, 'c') != NULL, strchr(r->as, 'e') != NULL);
-	trust_set_level(t, r->level);
-	for (size_t i = 0; i < n; i++)
-		if (trust_add_file(t, certs_path(words[i], ".pem"), &e) == -1)
-			ck_abort_msg("%s", e.text);
-	return t;
-}
-
-static void
-check_row(const struct row *r)
-{
-	struct trust *t = make_trust(r);
-	struct der chain[MOST];
-	const char *words[MOST], *names[MOST];
-	struct errmsg why = { "" };
-	char buf[256], names_buf[256];
-	size_t n = split(r->chain, buf, sizeof(buf), words);
-	size_t nnames = split(r->names, names_buf, sizeof(names_buf), names);
-	enum trust_verdict v;
-
-	for (size_t i = 0; i < n; i++)
-		chain[i] = certs_load(words[i]);
-	v = trust_judge(t, chain, n, r->role == 's', names, nnames,
-	    time(NULL) + (time_t)r->days * DAY, &why);
-	if (v != r->verdict)
-		ck_abort_msg("[%s] files [%s] as %s level %u names [%s]: %s (%s) instead of %s",
-		    r->chain, r->files, r->as, r->level, r->names, trust_verdict_text(v),
-		    why.text, trust_verdict_text(r->verdict));
-	if (r->says != NULL && strstr(why.text, r->says) == NULL)
-		ck_abort_msg("[%s]: \"%s\" does not say \"%s\"", r->chain, why.text, r->says);
-	for (size_t i = 0; i < n; i++)
-		free(chain[i].data);
-	trust_free(t);
-}
-
-static const struct row rows[] = {
-	/* As anchors: verifyChain. */
-	{ "leaf", "root", "c", 2, 's', "leaf.example.com", 0, TRUST_OK, NULL },
-	{ "leaf", "root", "c", 2, 'c', "", 0, TRUST_OK, NULL },
-	{ "leaf", "root_b", "c", 2, 'c', "", 0, TRUST_UNKNOWN_CA, NULL },
-	{ "sub_leaf sub", "self_ca root", "c", 2, 's', "", 0, TRUST_OK, NULL },
-	{ "leaf", "root", "c", 2, 's', "elsewhere", 0, TRUST_WRONG_NAME, NULL },
-	{ "leaf", "root", "c", 2, 's', "", 99, TRUST_EXPIRED, NULL },
-	/* A certificate that a CA has issued is no way in without the CA; unlike with --cafile. */
-	{ "leaf", "leaf", "c", 2, 's', "", 0, TRUST_UNKNOWN_CA, NULL },
-	{ "leaf", "leaf root", "c", 2, 's', "", 0, TRUST_OK, NULL },
-	{ "self_leaf", "self_leaf", "c", 2, 's', "", 0, TRUST_OK, NULL },
-	{ "exact_leaf", "self_leaf", "c", 2, 's', "", 0, TRUST_UNKNOWN_CA, NULL },
-	{ "leaf", "", "c", 2, 's', "", 0, TRUST_UNKNOWN_CA, NULL },
-	{ "", "root", "c", 2, 'c', "", 0, TRUST_NO_CERT, NULL },
-
-	/* As exact certificates: verifyPeer. */
-	{ "leaf", "leaf", "e", 2, 's', "", 0, TRUST_OK, NULL },
-	{ "leaf", "other leaf", "e", 2, 'c', "", 0, TRUST_OK, NULL },
-	{ "leaf", "root", "e", 2, 's', "", 0, TRUST_NOT_PINNED, NULL },
-	{ "self_ca", "self_ca", "e", 2, 's', "", 0, TRUST_OK, NULL },
-	{ "other", "self_leaf", "e", 2, 's', "", 0, TRUST_NOT_PINNED, NULL },
-	{ "leaf", "leaf", "e", 2, 's', "elsewhere", 0, TRUST_WRONG_NAME, NULL },
-	{ "leaf", "leaf", "e", 2, 's', "", 99, TRUST_EXPIRED, NULL },
-	{ "leaf", "", "e", 2, 's', "", 0, TRUST_UNKNOWN_CA, NULL },
-	/* A weak one stands in the file for nothing. */
-	{ "rsa1024", "rsa1024", "e", 2, 's', "", 0, TRUST_WEAK, NULL },
-	{ "sha1_self", "sha1_self", "e", 0, 's', "", 0, TRUST_WEAK, NULL },
-	{ "leaf", "rsa1024 leaf", "e", 2, 's', "", 0, TRUST_OK, NULL },
-
-	/* As both: verify = 3. */
-	{ "leaf", "leaf root", "ce", 2, 's', "", 0, TRUST_OK, NULL },
-	{ "leaf", "root", "ce", 2, 's', "", 0, TRUST_NOT_PINNED, NULL },
-	{ "leaf", "leaf", "ce", 2, 's', "", 0, TRUST_UNKNOWN_CA, NULL },
-	{ "leaf", "leaf root_b", "ce", 2, 's', "", 0, TRUST_UNKNOWN_CA, NULL },
-	{ "self_leaf", "self_leaf", "ce", 2, 's', "", 0, TRUST_OK, NULL },
-
-	/* Levels. */
-	{ "rsa", "rsa", "e", 2, 's', "", 0, TRUST_OK, NULL },
-	{ "rsa", "rsa", "e", 3, 's', "", 0, TRUST_WEAK, "2048 bits, less than the 3072" },
-	{ "pss", "pss", "e", 3, 's', "", 0, TRUST_WEAK, "securityLevel 3" },
-	{ "leaf", "root", "c", 3, 's', "", 0, TRUST_OK, NULL },
-	{ "leaf", "root", "c", 4, 's', "", 0, TRUST_WEAK, "256 bits, less than the 384" },
-	{ "ed25519", "ed25519", "e", 3, 's', "", 0, TRUST_OK, NULL },
-	{ "ed25519", "ed25519", "e", 4, 's', "", 0, TRUST_WEAK, NULL },
-	{ "p384", "p384", "e", 4, 's', "", 0, TRUST_OK, NULL },
-	{ "p384", "p384", "e", 5, 's', "", 0, TRUST_WEAK, NULL },
-	{ "p521", "p521", "e", 5, 's', "", 0, TRUST_OK, NULL },
-	/* The CA's key, too. */
-	{ "by_rsa", "rsa", "c", 2, 's', "", 0, TRUST_OK, NULL },
-	{ "by_rsa", "rsa", "c", 3, 's', "", 0, TRUST_WEAK, "\"CN=rsa\"" },
-
-	/* Email addresses. */
-	{ "self_leaf", "self_leaf", "e", 2, 's', "a@example.com", 0, TRUST_OK, NULL },
-	{ "self_leaf", "self_leaf", "e", 2, 's', "a@EXAMPLE.com", 0, TRUST_OK, NULL },
-	{ "self_leaf", "self_leaf", "e", 2, 's', "A@example.com", 0, TRUST_WRONG_NAME, NULL },
-	{ "self_leaf", "self_leaf", "e", 2, 's', "b@example.com", 0, TRUST_WRONG_NAME, NULL },
-	{ "self_leaf", "self_leaf", "e", 2, 's', "@example.com", 0, TRUST_WRONG_NAME, NULL },
-	{ "self_leaf", "self_leaf", "e", 2, 's', "a@", 0, TRUST_WRONG_NAME, NULL },
-	{ "self_leaf", "self_leaf", "e", 2, 's', "@", 0, TRUST_WRONG_NAME, NULL },
-	{ "self_leaf", "self_leaf", "e", 2, 's', "a@b@example.com", 0, TRUST_WRONG_NAME, NULL },
-	{ "self_leaf", "self_leaf", "e", 2, 's', "x a@example.com", 0, TRUST_OK, NULL },
-	{ "self_leaf", "self_leaf", "e", 2, 's', "x 127.0.0.1", 0, TRUST_OK, NULL },
-	/* In the subject where the alternative names have none. */
-	{ "nc_email_subject", "nc", "c", 2, 's', "a@evil.org", 0, TRUST_BAD_CHAIN, NULL },
-	{ "nc_email_subject", "nc_email_subject", "e", 2, 's', "a@evil.org", 0, TRUST_OK, NULL },
-	{ "nc_email_subject", "nc_email_subject", "e", 2, 's', "b@evil.org", 0,
-	    TRUST_WRONG_NAME, NULL },
-};
-
-START_TEST(judged)
-{
-	check_row(&rows[_i]);
-}
-END_TEST
 
 /* A folder in the folder of the certificates. */
 static const char *
@@ -300,7 +146,6 @@ files_suite(void)
 	Suite *s = suite_create("trust files");
 	TCase *t = tcase_create("judge");
 
-	tcase_add_loop_test(t, judged, 0, COUNT(rows));
 	tcase_add_test(t, folder_is_read);
 	tcase_add_test(t, folder_with_a_broken_file);
 	tcase_add_test(t, folder_without_certificates);

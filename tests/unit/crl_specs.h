@@ -1,0 +1,55 @@
+#ifndef UNIT_CRL_SPECS_H_
+#define UNIT_CRL_SPECS_H_
+
+#include "crls.h"
+
+/* The CRLs that tests judge by: name, issuer, key, number, days from and to, the revoked, what is odd. */
+static const struct crl_spec crl_specs[] = {
+	{ "root_none", "root", NULL, 1, -1, 5, "", NULL },
+	{ "root_leaf", "root", NULL, 2, -1, 5, "leaf", NULL },
+	{ "root_freed", "root", NULL, 300, -1, 5, "", NULL },
+	{ "root_held", "root", NULL, 4, -1, 5, "leaf", "held" },
+	{ "root_removed", "root", NULL, 2, -1, 5, "no_ids !leaf", NULL },
+	{ "root_v1", "root", NULL, 0, -1, 5, "leaf", "v1" },
+	{ "root_v1_none", "root", NULL, 0, 0, 5, "", "v1" },
+	{ "root_harmless", "root", NULL, 2, -1, 5, "leaf", "harmless" },
+	{ "root_old", "root", NULL, 1, -9, -1, "", NULL },
+	{ "root_old_leaf", "root", NULL, 1, -9, -1, "leaf", NULL },
+	{ "root_future", "root", NULL, 9, 1, 5, "", NULL },
+	{ "root_users", "root", NULL, 5, -1, 5, "leaf", "users" },
+	{ "root_cas", "root", NULL, 5, -1, 5, "leaf", "cas" },
+	{ "root_many", "root", NULL, 5, -1, 5,
+	    "self_leaf other sub no_ids leaf server_only client_only", NULL },
+	{ "b_none", "root_b", NULL, 1, -1, 5, "", NULL },
+	{ "b_sub", "root_b", NULL, 1, -1, 5, "sub_by_b", NULL },
+	{ "b_users", "root_b", NULL, 1, -1, 5, "sub_by_b", "users" },
+	{ "b_cas", "root_b", NULL, 1, -1, 5, "sub_by_b", "cas" },
+	{ "sub_none", "sub", NULL, 1, -1, 5, "", NULL },
+	{ "sub_leaf_", "sub", NULL, 1, -1, 5, "sub_leaf", NULL },
+	{ "sub_broken", "sub", NULL, 1, -1, 5, "", "broken" },
+	{ "sub_evil", "sub", "evil", 1, -1, 5, "sub_leaf", NULL },
+	{ "sub_old", "sub", NULL, 1, -9, -1, "", NULL },
+	{ "sub_freed", "sub", NULL, 2, -1, 5, "", NULL },
+	{ "twin_leaf", "twin", NULL, 9, -1, 5, "leaf", NULL },
+	{ "root_by_evil", "root", "evil", 9, -1, 5, "leaf", NULL },
+	{ "root_broken", "root", NULL, 9, -1, 5, "leaf", "broken" },
+	{ "root_sha1", "root", NULL, 9, -1, 5, "leaf", "sha1" },
+	{ "root_critical", "root", NULL, 9, -1, 5, "leaf", "critical" },
+	{ "root_delta", "root", NULL, 9, -1, 5, "leaf", "delta" },
+	{ "root_reasons", "root", NULL, 9, -1, 5, "leaf", "reasons" },
+	{ "root_indirect", "root", NULL, 9, -1, 5, "leaf", "indirect" },
+	{ "root_attributes", "root", NULL, 9, -1, 5, "leaf", "attributes" },
+	{ "root_point", "root", NULL, 9, -1, 5, "leaf point_a", "point-a" },
+	{ "root_point_none", "root", NULL, 8, -1, 5, "", "point-a" },
+	{ "root_relative", "root", NULL, 9, -1, 5, "leaf", "relative" },
+	{ "root_twice", "root", NULL, 9, -1, 5, "leaf", "twice" },
+	{ "root_strange", "root", NULL, 9, -1, 5, "leaf", "strange-entry" },
+	{ "root_other", "root", NULL, 9, -1, 5, "leaf", "other-issuer" },
+	{ "root_endless", "root", NULL, 9, -1, 0, "leaf", NULL },
+	{ "root_backwards", "root", NULL, 9, 5, 1, "leaf", NULL },
+	{ "root_v3", "root", NULL, 9, -1, 5, "leaf", "v3" },
+	{ "root_v1_ext", "root", NULL, 9, -1, 5, "leaf", "v1" },
+	{ "sub_no_sign", "sub2", "sub2", 1, -1, 5, "", NULL },
+};
+
+#endif
