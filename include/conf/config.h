@@ -231,6 +231,8 @@ struct config {
 	unsigned max_tunnels;         /* 0: from the descriptor limit */
 	unsigned accept_threads;      /* 0: one a CPU */
 	unsigned worker_threads;      /* 0: one a CPU */
+	unsigned accept_nice;         /* of the accept threads, above the others */
+	bool affinity;                /* each thread stays on one CPU */
 	enum conf_accel accel;
 	bool inetd;                   /* a file without sections: one tunnel on fds 0 and 1 */
 

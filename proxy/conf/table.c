@@ -313,6 +313,13 @@ const struct option option_table[] = {
 	{ .name = "workerThreads", .type = OPTION_COUNT, GLOBAL(worker_threads), BOTH, OURS,
 	    .argument = "NUMBER", RANGE(1, 256),
 	    .help = "The threads that move the data; without it, one for each CPU." },
+	{ .name = "acceptNice", .type = OPTION_COUNT, GLOBAL(accept_nice), BOTH, OURS,
+	    .argument = "NUMBER", .initial = "5", RANGE(0, 19),
+	    .help = "How much nicer than the others the threads are that do handshakes, so "
+	        "that many of these do not delay the data of tunnels; see nice(1)." },
+	{ .name = "affinity", .type = OPTION_FLAG, GLOBAL(affinity), BOTH, OURS,
+	    .argument = "yes|no", .initial = "no",
+	    .help = "Keep each thread on one CPU of those that the process may use." },
 	{ .name = "accel", .type = OPTION_CHOICE, GLOBAL(accel), BOTH, OURS,
 	    WORDS("auto", "off"), .argument = "auto|off", .initial = "auto",
 	    .help = "Whether AES-GCM goes to libipsec-mb where the CPU makes that faster, or "

@@ -43,6 +43,8 @@ warn_of_the_unchangeable(const struct config *first, const struct config *c)
 		{ "setgid", same(first->setgid, c->setgid) },
 		{ "acceptThreads", first->accept_threads == c->accept_threads },
 		{ "workerThreads", first->worker_threads == c->worker_threads },
+		{ "acceptNice", first->accept_nice == c->accept_nice },
+		{ "affinity", first->affinity == c->affinity },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -78,6 +78,8 @@ make_lanes(struct server *s, unsigned max, struct errmsg *e)
 	if (s->pool == NULL)
 		return -1;
 	s->pool->helper = s->helper;
+	s->pool->accept_nice = (int)c->accept_nice;
+	s->pool->affinity = c->affinity;
 	atomic_store(&s->pool->max_tunnels, max);
 	if ((view = listeners_view(&s->listeners)) == NULL)
 		return errmsg_set(e, "out of memory");

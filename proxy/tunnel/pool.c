@@ -1,51 +1,15 @@
 #include <assert.h>
 #include <errno.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "tunnel/acceptor.h"
-#include "tunnel/crowd.h"
-#include "tunnel/exec.h"
-#include "tunnel/list.h"
 #include "tunnel/pool.h"
-#include "tunnel/recheck.h"
-#include "tunnel/tunnel.h"
 
 /* Look-ups that may run at once. */
 #define RESOLVERS 4
-
-/* The load halves in this time. */
-#define LOAD_HALF_MS 100
-
-/* A full handshake needs 18 KiB of stack, RSA-4096 44. */
-#define STACK_BYTES ((size_t)512 * 1024)
-
-static int
-lane_init(struct lane *lane, struct pool *pool)
-{
-	lane->pool = pool;
-	lane->last = &lane->tunnels;
-	report_init(lane);
-	crowd_init(lane);
-	list_init(lane);
-	recheck_init(lane);
-	/* A tunnel has a timer, and one more while it connects. */
-	lane->loop = loop_new(2 * (size_t)atomic_load(&pool->max_tunnels) + 16);
-	return lane->loop != NULL ? stage_init(&lane->stage) : -1;
-}
-
-static void
-lane_free(struct lane *lane)
-{
-	exec_forget(lane);
-	recheck_free(lane);
-	stage_free(&lane->stage);
-	loop_free(lane->loop);
-}
 
 static struct lane *
 lanes_new(size_t n, struct pool *pool)
@@ -115,39 +79,16 @@ pool_free(struct pool *p)
 	free(p);
 }
 
-static void *
-lane_thread(void *arg)
+/* How the scheduler is to treat the threads. */
+static void
+settle(struct pool *p)
 {
-	struct lane *lane = arg;
-
-	loop_run(lane->loop, lane);
-	return NULL;
-}
-
-/* Signals are main's alone. */
-static int
-lane_start(struct lane *lane, const char *name, size_t i)
-{
-	pthread_attr_t attr;
-	sigset_t all, old;
-	char text[16];
-	int rc;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&lane->thread, &attr, lane_thread, lane);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	if (rc != 0) {
-		errno = rc;
-		return -1;
+	for (size_t i = 0; i < p->nwork; i++)
+		p->work[i].cpu = p->affinity ? (int)i : -1;
+	for (size_t i = 0; i < p->naccept; i++) {
+		p->accept[i].cpu = p->affinity ? (int)i : -1;
+		p->accept[i].nice = p->accept_nice;
 	}
-	lane->started = true;
-	snprintf(text, sizeof(text), "sluss-%s%u", name, (unsigned)(i % 1000));
-	pthread_setname_np(lane->thread, text);
-	return 0;
 }
 
 int
@@ -155,6 +96,7 @@ pool_start(struct pool *p, struct errmsg *e)
 {
 	if ((p->resolver = resolver_start(RESOLVERS)) == NULL)
 		goto err;
+	settle(p);
 	for (size_t i = 0; i < p->nwork; i++)
 		if (lane_start(&p->work[i], "work", i) == -1)
 			goto err;
@@ -168,51 +110,6 @@ err:
 	    "or --acceptthreads and --workerthreads may be the cause", strerror(errno));
 	pool_stop(p);
 	return -1;
-}
-
-/* A message that ends a lane: cuts its tunnels and quits its loop. */
-struct quit_msg {
-	struct inbox_msg msg;
-};
-
-static void
-lane_quits(struct inbox_msg *m, void *owner)
-{
-	struct lane *lane = owner;
-
-	(void)m;
-	if (lane->acceptor != NULL)
-		acceptor_stop(lane->acceptor);
-	while (lane->tunnels != NULL)
-		tunnel_cut(lane->tunnels);
-	loop_quit(lane->loop);
-}
-
-/* A lane that never ran has nobody to deliver its messages. */
-static void
-lane_stop(struct lane *lane)
-{
-	struct quit_msg quit = { .msg.deliver = lane_quits };
-
-	if (!lane->started) {
-		lane_quits(&quit.msg, lane);
-		return;
-	}
-	inbox_push(loop_inbox(lane->loop), &quit.msg);
-	pthread_join(lane->thread, NULL);
-	lane->started = false;
-}
-
-/* What arrived behind the end: answers for tunnels that are gone. */
-static void
-lane_sweep(struct lane *lane)
-{
-	struct inbox_msg *m, *next;
-
-	for (m = inbox_take(loop_inbox(lane->loop)); m != NULL; m = next) {
-		next = m->next;
-		m->deliver(m, lane);
-	}
 }
 
 void
@@ -285,30 +182,6 @@ pool_main_woke(struct pool *p)
 	assert(n == sizeof(count) || errno == EAGAIN);
 }
 
-/* Recent bytes of a lane, faded to now. */
-static unsigned long long
-faded(const struct lane *lane, uint64_t now)
-{
-	unsigned long long at = atomic_load_explicit(&lane->load_at, memory_order_relaxed);
-	unsigned long long load = atomic_load_explicit(&lane->load, memory_order_relaxed);
-	uint64_t halves = now > at ? (now - at) / LOAD_HALF_MS : 0;
-
-	return halves > 63 ? 0 : load >> halves;
-}
-
-void
-lane_moved(struct lane *lane, uint64_t now, uint64_t bytes)
-{
-	unsigned long long at = atomic_load_explicit(&lane->load_at, memory_order_relaxed);
-	unsigned long long load = faded(lane, now);
-
-	/* Only whole half-lives move the stamp, or frequent small ones would never fade. */
-	if (now - at >= LOAD_HALF_MS)
-		atomic_store_explicit(&lane->load_at, now - (now - at) % LOAD_HALF_MS,
-		    memory_order_relaxed);
-	atomic_store_explicit(&lane->load, load + bytes, memory_order_relaxed);
-}
-
 struct lane *
 pool_place(struct pool *p, uint64_t now)
 {
@@ -318,7 +191,7 @@ pool_place(struct pool *p, uint64_t now)
 
 	for (size_t i = 0; i < p->nwork; i++) {
 		/* Small differences are noise: loads count in steps of 64 KiB. */
-		load = faded(&p->work[i], now) >> 16;
+		load = lane_load(&p->work[i], now) >> 16;
 		count = atomic_load_explicit(&p->work[i].count, memory_order_relaxed);
 		if (best == NULL || load < best_load ||
 		    (load == best_load && count < best_count)) {

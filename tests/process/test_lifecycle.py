@@ -273,6 +273,43 @@ class Signals(Lifecycle):
         self.assertEqual(server.stop(), 0)
 
 
+class Threads(Lifecycle):
+    def threads(self, pid):
+        """Name: (nice, CPUs) of each thread."""
+        found = {}
+        for task in os.listdir("/proc/%d/task" % pid):
+            with open("/proc/%d/task/%s/stat" % (pid, task)) as f:
+                name, rest = f.read().split("(")[1].split(") ")
+            found[name] = int(rest.split()[16]), os.sched_getaffinity(int(task))
+        return found
+
+    def settled(self, *more):
+        server = self.server("echo:", *more, "--acceptthreads", "2", "--workerthreads", "3")
+        names = ["sluss-accept0", "sluss-accept1"] + ["sluss-work%d" % i for i in range(3)]
+        wait_for(lambda: set(names) <= set(self.threads(server.pid)), "the threads")
+        return server, names
+
+    def test_nice(self):
+        """Who does handshakes makes room for who moves data."""
+        mine = os.nice(0)
+        for more, extra in ((), 5), (("--acceptnice", "0"), 0), (("--acceptnice", "7"), 7):
+            want = min(mine + extra, 19)
+            server, names = self.settled(*more)
+            wait_for(lambda: [self.threads(server.pid)[n][0] for n in names] ==
+                     [want] * 2 + [mine] * 3, "nice values in %s" % self.threads(server.pid))
+            self.assertEqual(server.stop(), 0)
+
+    def test_affinity(self):
+        """Each thread on one CPU, in turn; without the option all may go anywhere."""
+        may = sorted(os.sched_getaffinity(0))
+        want = [{may[i % len(may)]} for i in (0, 1, 0, 1, 2)]
+        server, names = self.settled("--affinity")
+        wait_for(lambda: [self.threads(server.pid)[n][1] for n in names] == want,
+                 "CPUs in %s" % self.threads(server.pid))
+        server, names = self.settled()
+        self.assertEqual([self.threads(server.pid)[n][1] for n in names], [set(may)] * 5)
+
+
 class Log(Lifecycle):
     def through(self, client, data=b"hello"):
         """One whole connection; returns what came back."""

@@ -391,9 +391,10 @@ class Files(Configured):
         self.visit(port)
         self.write(self.section("a", "127.0.0.1:0"),
                    head=["debug = info", "maxTunnels = 1", "pid = " + self.path("pid"),
-                         "output = " + self.path("log"), "acceptThreads = 1"])
+                         "output = " + self.path("log"), "acceptThreads = 1",
+                         "acceptNice = 1", "affinity = yes"])
         self.assert_reloaded(sluss)
-        for name in ("pid", "acceptThreads"):
+        for name in ("pid", "acceptThreads", "acceptNice", "affinity"):
             sluss.wait_log(r"LOG4\[main\]: %s has changed" % name)
         first = self.anyone().wrap_socket(self.own(connect(port)))
         second = self.own(connect(port))
