@@ -481,7 +481,7 @@ class Log(Lifecycle):
         harness.outcome(self.own(connect(client.port)))
         server.ends("peer refused.*evil")
         for line in server.lines:
-            self.assertRegex(line, r"^%s LOG\d\[(main|\d+)\]: Service" % STAMP)
+            self.assertRegex(line, r"^%s LOG\d\[(main|\d+)\]: (Service|AES-GCM by) " % STAMP)
             self.assertNotIn("\x1b", line)
 
 
