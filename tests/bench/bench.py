@@ -7,6 +7,7 @@ the CPU time, user and system, of the tunnel's processes; figures are medians.""
 
 import argparse
 import datetime
+import itertools
 import os
 import resource
 import shutil
@@ -17,7 +18,9 @@ import time
 
 sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "process"))
 import certs
+import experiments
 import measure
+import plots
 import report
 import works
 from tunnels import ALL, Unusable
@@ -59,6 +62,7 @@ class Run:
         self.rounds, self.size = SIZES[args.size]
         self.rounds = args.rounds or self.rounds
         self.notes = []
+        self.loads = itertools.count()  # numbers the load generators
         cpus = sorted(os.sched_getaffinity(0))
         self.load_cpus, self.tunnel_cpus = {cpus[0]}, {cpus[-1]}
         if len(cpus) == 1:
@@ -100,9 +104,10 @@ class Run:
         """Runs a work in rounds; returns its Row."""
         sessions = self.sessions(work)
         samples = {s.tunnel.name: [] for s in sessions}
+        rounds = work.rounds or self.rounds
         try:
-            for i in range(self.rounds):
-                self.say("%s, round %d of %d" % (work.title, i + 1, self.rounds))
+            for i in range(rounds):
+                self.say("%s, round %d of %d" % (work.title, i + 1, rounds))
                 for s in list(sessions):
                     try:
                         samples[s.tunnel.name].append(work.sample(s))
@@ -117,18 +122,40 @@ class Run:
         return report.Row(work, samples)
 
 
+    def experiments(self, kinds):
+        """(rows, findings, rows to draw as curves) of experiments with sluss."""
+        rows, findings, curves = [], [], []
+        sluss = [t for t in self.tunnels if t.name == "sluss"]
+        for kind in kinds if sluss else ():
+            try:
+                r, f, c = kind(self, sluss[0]).results()
+            except Unusable as e:
+                self.note("%s: %s" % (kind.name, e))
+                continue
+            rows += r
+            findings += f
+            curves += c
+        return rows, findings, curves
+
+
 def arguments():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--size", choices=sorted(SIZES), default="full")
     p.add_argument("--rounds", type=int, help="instead of what the size says")
     p.add_argument("--works", nargs="*", default=[], help="only these: " + " ".join(
-        w.name for w in works.ROUNDS))
+        w.name for w in works.ROUNDS + experiments.ALL))
     p.add_argument("--tunnels", nargs="*", default=[], help="only these: " + " ".join(
         t.name for t in ALL))
     p.add_argument("--tools", default=os.path.dirname(os.path.abspath(__file__)),
                    help="where the programs load and floor are")
     p.add_argument("--results", default="bench-results")
-    return p.parse_args()
+    args = p.parse_args()
+    args.results = os.path.abspath(args.results)
+    return args
+
+
+def chosen(args, kinds):
+    return [k for k in kinds if not args.works or k.name in args.works]
 
 
 def raise_limits():
@@ -148,11 +175,15 @@ def main():
                  "machine": measure.machine(), "size": args.size, "rounds": run.rounds,
                  "load_before": measure.load_average(),
                  "versions": {t.name: t.version() for t in run.tunnels}}
-        rows = [run.work(kind(run.size)) for kind in works.ROUNDS
-                if not args.works or kind.name in args.works]
+        rows = [run.work(kind(run.size)) for kind in chosen(args, works.ROUNDS)]
+        more, findings, curves = run.experiments(chosen(args, experiments.ALL))
         about["load_after"] = measure.load_average()
         names = [t.name for t in run.tunnels]
-        print("\n" + report.write(args.results, rows, names, about, run.notes))
+        drawing = plots.write(args.results, rows, curves, about)
+        if drawing:
+            run.note(drawing)
+        print("\n" + report.write(args.results, rows, names, about, run.notes, more,
+                                  report.tails(rows) + findings))
     except KeyboardInterrupt:
         sys.exit(130)
     finally:

@@ -10,7 +10,10 @@
  *	exchange WIDTH LENGTH ANSWER COUNT
  *	paced RATE LENGTH ANSWER MILLISECONDS
  *
- * Each is answered with one line. The end of the input ends the program.
+ *	storm WIDTH                         not answered; goes on until:
+ *	calm
+ *
+ * Each other is answered with one line. The end of the input ends the program.
  */
 
 #include "load.h"
@@ -44,61 +47,74 @@ now(void)
 }
 
 static void
-shake(const char *line)
+shake(const char *words)
 {
 	size_t width, count;
 	char kind[16];
 
-	if (sscanf(line, "%zu %zu %15s", &width, &count, kind) != 3)
+	if (sscanf(words, "%zu %zu %15s", &width, &count, kind) != 3)
 		fail("shake WIDTH COUNT full|resume");
 	work_shake(&client, width, count, strcmp(kind, "resume") == 0);
 }
 
 static void
-exchange(const char *line)
+storm(const char *words)
+{
+	work_storm(&client, strtoul(words, NULL, 10));
+}
+
+static void
+calm(const char *words)
+{
+	(void)words;
+	work_calm();
+}
+
+static void
+exchange(const char *words)
 {
 	size_t width, count;
 	uint64_t length, answer;
 
-	if (sscanf(line, "%zu %lu %lu %zu", &width, &length, &answer, &count) != 4)
+	if (sscanf(words, "%zu %lu %lu %zu", &width, &length, &answer, &count) != 4)
 		fail("exchange WIDTH LENGTH ANSWER COUNT");
 	work_exchange(width, length, answer, count);
 }
 
 static void
-paced(const char *line)
+paced(const char *words)
 {
 	unsigned rate, milliseconds;
 	uint64_t length, answer;
 
-	if (sscanf(line, "%u %lu %lu %u", &rate, &length, &answer, &milliseconds) != 4)
+	if (sscanf(words, "%u %lu %lu %u", &rate, &length, &answer, &milliseconds) != 4)
 		fail("paced RATE LENGTH ANSWER MILLISECONDS");
 	work_paced(rate, length, answer, milliseconds);
 }
 
 static void
-open_more(const char *line)
+open_more(const char *words)
 {
-	work_open(&client, strtoul(line, NULL, 10));
+	work_open(&client, strtoul(words, NULL, 10));
 }
 
 static void
-close_all(const char *line)
+close_all(const char *words)
 {
-	(void)line;
+	(void)words;
 	work_close();
 }
 
 static void
-port_set(const char *line)
+port_set(const char *words)
 {
-	client.port = atoi(line);
+	client.port = atoi(words);
 	puts("ok");
 }
 
 static const struct {
 	const char *name;
-	void (*run)(const char *line);
+	void (*run)(const char *words);
 } commands[] = {
 	{ "port ", port_set },
 	{ "open ", open_more },
@@ -106,16 +122,18 @@ static const struct {
 	{ "shake ", shake },
 	{ "exchange ", exchange },
 	{ "paced ", paced },
+	{ "storm ", storm },
+	{ "calm", calm },
 };
 
 static void
-command_run(const char *line)
+command_run(const char *text)
 {
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		size_t len = strlen(commands[i].name);
 
-		if (strncmp(line, commands[i].name, len) == 0) {
-			commands[i].run(line + len);
+		if (strncmp(text, commands[i].name, len) == 0) {
+			commands[i].run(text + len);
 			fflush(stdout);
 			return;
 		}
@@ -124,19 +142,17 @@ command_run(const char *line)
 	fail("unknown command");
 }
 
+static char line[256];
+
 /* The driver waits for the answer to each line, so there is never more than one. */
 static void
 command_read(int fd)
 {
-	char line[256];
 	ssize_t n = read(fd, line, sizeof(line) - 1);
 
 	if (n <= 0)
 		exit(0);
 	line[n] = '\0';
-	loop_unwatch(fd);
-	command_run(line);
-	loop_watch(fd, command_read);
 }
 
 static const char *
@@ -171,6 +187,14 @@ main(int argc, char **argv)
 	printf("backend %d\n", backend_listen(backend));
 	fflush(stdout);
 	loop_watch(STDIN_FILENO, command_read);
-	for (;;)
+	for (;;) {
 		loop_turn(-1);
+		if (line[0] == '\0')
+			continue;
+		/* Not from within the loop: commands have turns of their own. */
+		loop_unwatch(STDIN_FILENO);
+		command_run(line);
+		line[0] = '\0';
+		loop_watch(STDIN_FILENO, command_read);
+	}
 }

@@ -112,6 +112,10 @@ void work_close(void);
  */
 void work_shake(const struct client *client, size_t width, size_t count, bool resume);
 
+/* The same, full ones, without end; work_calm() ends it and prints the line. */
+void work_storm(const struct client *client, size_t width);
+void work_calm(void);
+
 /* count exchanges over the held tunnels in turn, width of them at any time. */
 void work_exchange(size_t width, uint64_t length, uint64_t answer, size_t count);
 

@@ -9,7 +9,7 @@
 
 #define OPENING 32  /* tunnels opened at the same time */
 #define SESSIONS 64 /* kept for resumption */
-#define OWED 64	    /* exchanges that may wait for one tunnel */
+#define OWED 512    /* exchanges that may wait for one tunnel */
 
 /* A tunnel, from the side of who uses it. */
 struct user {
@@ -238,6 +238,30 @@ work_shake(const struct client *client, size_t width, size_t count, bool resume)
 	work.keep = false;
 	work.resume = resume;
 	work_opens(width);
+}
+
+static int64_t storm_began;
+
+void
+work_storm(const struct client *client, size_t width)
+{
+	work_begin(client, SIZE_MAX);
+	work.keep = work.resume = false;
+	storm_began = now();
+	for (size_t i = 0; i < width; i++)
+		user_open();
+}
+
+void
+work_calm(void)
+{
+	work.count = work.started;
+	while (work.done < work.count)
+		loop_turn(-1);
+	printf("count=%zu rate=%.1f", work.done,
+	       (double)work.done * 1e9 / (double)(now() - storm_began));
+	stats_print(&work.stats);
+	putchar('\n');
 }
 
 void

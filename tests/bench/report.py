@@ -44,12 +44,29 @@ class Row:
         return self.ours["median"] / other["median"]
 
     def verdict(self):
-        ratio = self.ratio(self.best)
-        if ratio is None or self.work.target is None:
-            return "-"
-        if self.work.stretch and ratio <= self.work.stretch:
-            return "stretch"
-        return "met" if ratio <= self.work.target else "MISSED"
+        if self.work.absolute:
+            figure = self.ours and self.ours["median"] * self.work.scale
+        else:
+            figure = self.ratio(self.best)
+        return verdict(figure, self.work.target, self.work.stretch)
+
+
+class Finding:
+    """What an experiment found: a figure, what it is compared with, and the target."""
+
+    def __init__(self, title, figure, other, unit, ratio, target, stretch=None):
+        self.title, self.figure, self.other, self.unit = title, figure, other, unit
+        self.ratio, self.target = ratio, target
+        self.verdict = verdict(ratio, target, stretch)
+
+
+def verdict(figure, target, stretch):
+    """How a figure, the lower the better, stands to its targets."""
+    if figure is None or target is None:
+        return "-"
+    if stretch and figure <= stretch:
+        return "stretch"
+    return "met" if figure <= target else "MISSED"
 
 
 def columns(lines):
@@ -73,9 +90,38 @@ def ratios(rows):
         lines.append([row.work.title, row.work.unit, row.number(row.ours) if row.ours else "-",
                       row.number(best) if best else "-", row.best or "-",
                       ratio_text(row.ratio(row.best)),
-                      "%.2f" % row.work.target if row.work.target else "-", row.verdict(),
+                      target_text(row.work), row.verdict(),
                       row.number(row.floor) if row.floor else "-",
                       ratio_text(row.ratio("floor"))])
+    return columns(lines)
+
+
+def tails(rows):
+    """A finding for each work whose latency counts: p99 beside that of the best peer."""
+    findings = []
+    for row in rows:
+        ours, best = (summary(row.samples.get(n, []), "p99") for n in ("sluss", row.best))
+        if row.work.latency and ours and best:
+            findings.append(Finding("p99 of %s, and %s's" % (row.work.title, row.best),
+                                    "%.0f" % ours["median"], "%.0f" % best["median"], "µs",
+                                    ours["median"] / best["median"], 1.00))
+    return findings
+
+
+def target_text(work):
+    if work.target is None:
+        return "-"
+    return "%g %s" % (work.target, work.unit) if work.absolute else "%.2f" % work.target
+
+
+def found(findings):
+    """The table of what the experiments found."""
+    if not findings:
+        return ""
+    lines = [["further", "figure", "against", "unit", "ratio", "target", ""]]
+    for f in findings:
+        lines.append([f.title, f.figure, f.other, f.unit, ratio_text(f.ratio),
+                      ratio_text(f.target), f.verdict])
     return columns(lines)
 
 
@@ -112,7 +158,7 @@ def latencies(rows, names):
 def write_csv(path, rows):
     with open(path, "w", newline="") as f:
         out = csv.writer(f)
-        out.writerow(["work", "tunnel", "round", "value", "unit", "p50_us", "p99_us", "seconds"])
+        out.writerow(["work", "variant", "round", "value", "unit", "p50_us", "p99_us", "seconds"])
         for row in rows:
             for name, samples in row.samples.items():
                 for i, s in enumerate(samples):
@@ -132,23 +178,35 @@ def write_json(path, rows, about):
         f.write("\n")
 
 
-def text(rows, names, about, notes):
+def variants(rows):
+    """The experiments' medians, with quartiles."""
+    lines = ["%s, %s: %s" % (row.work.title, row.work.unit, ", ".join(
+        "%s: %s" % (k, spread(row, k)) for k in row.sums)) for row in rows]
+    return "\n".join(["sluss against itself, median (quartiles)"] + lines) if lines else ""
+
+
+def text(rows, names, about, notes, experiments, findings):
     """All that is printed at the end."""
     head = ["sluss and its peers, %s" % about["date"], about["machine"],
             "load average %.1f before, %.1f after; %d rounds" % (
                 about["load_before"], about["load_after"], about["rounds"])]
     head += ["  %-8s %s" % (n, about["versions"][n]) for n in about["versions"]]
-    parts = ["\n".join(head), ratios(rows), everyone(rows, names), latencies(rows, names)]
+    parts = ["\n".join(head)]
+    if rows:
+        parts += [ratios(rows), everyone(rows, names), latencies(rows, names)]
+    parts += [found(findings), variants(experiments)]
     if notes:
         parts.append("\n".join(notes))
     return "\n\n".join(p for p in parts if p) + "\n"
 
 
-def write(folder, rows, names, about, notes):
+def write(folder, rows, names, about, notes, experiments, findings):
+    """Writes the files; returns the table."""
     os.makedirs(folder, exist_ok=True)
-    table = text(rows, names, about, notes)
+    table = text(rows, names, about, notes, experiments, findings)
     with open(os.path.join(folder, "table.txt"), "w") as f:
         f.write(table)
-    write_csv(os.path.join(folder, "samples.csv"), rows)
-    write_json(os.path.join(folder, "results.json"), rows, about)
+    write_csv(os.path.join(folder, "samples.csv"), rows + experiments)
+    about = dict(about, notes=notes, findings=[vars(f) for f in findings])
+    write_json(os.path.join(folder, "results.json"), rows + experiments, about)
     return table

@@ -12,6 +12,11 @@ import harness
 BENCH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench")
 TOOLS = os.path.join(os.environ.get("top_builddir", "."), "tests", "bench")
 
+WORKS = ("bulk-server", "bulk-client", "handshake", "resumed", "exchange", "memory")
+EXPERIMENTS = ("idle-open", "storm", "cores-bulk-server", "cores-handshake", "cores-exchange",
+               "growth-tunnel", "growth-exchange", "growth-byte", "sizes")
+ALL = WORKS + EXPERIMENTS
+
 
 class Bench(harness.Case):
     def bench(self, *more, **kw):
@@ -24,12 +29,8 @@ class Bench(harness.Case):
     def result(self, name):
         return os.path.join(self.path("results"), name)
 
-    def works(self):
-        sys.path.insert(0, BENCH)
-        import works
-        return works.ROUNDS
-
     def test_every_work(self):
+        harness.need("gnuplot")
         if harness.not_under_sanitizer():
             return
         out = self.bench().out
@@ -39,23 +40,26 @@ class Bench(harness.Case):
             results = json.load(f)
         with open(self.result("table.txt")) as f:
             self.assertTrue(out.endswith(f.read() + "\n"), out)
-        for work in self.works():
-            self.assertIn(work.title, out)
-            self.assertNotIn("note: %s," % work.name, out)
-            ours = [float(s["value"]) for s in samples
-                    if (s["work"], s["tunnel"]) == (work.name, "sluss")]
-            self.assertEqual(len(ours), 1, work.name)
-            self.assertGreater(ours[0], 0)
-            self.assertEqual(len(results["works"][work.name]["samples"]["sluss"]), 1)
+        self.assertEqual({s["work"] for s in samples}, set(ALL))
+        self.assertEqual(set(results["works"]), set(ALL))
+        for name in ALL:
+            self.assertIn(results["works"][name]["title"], out)
+            self.assertNotRegex(out, "note: %s[,:]" % name.partition("-")[0])
+        for name in WORKS:
+            ours = [s for s in samples if (s["work"], s["variant"]) == (name, "sluss")]
+            self.assertEqual(len(ours), 1, name)
+            self.assertNotEqual(float(ours[0]["value"]), 0)
+        for picture in ("works.svg", "works.png", "growth.svg", "growth.png"):
+            self.assertGreater(os.path.getsize(self.result(picture)), 1000)
 
     def test_tunnel_that_cannot(self):
-        """One that does not start is named, with why, and the others are measured."""
+        """A tunnel that does not start is named, with why, and the others are measured."""
         if harness.not_under_sanitizer():
             return
         out = self.bench("--works", "exchange", env=dict(os.environ, SLUSS="/bin/false")).out
         self.assertIn("note: exchange, sluss: does not start", out)
         with open(self.result("samples.csv"), newline="") as f:
-            self.assertEqual({s["tunnel"] for s in csv.DictReader(f)}, {"floor"})
+            self.assertEqual({s["variant"] for s in csv.DictReader(f)}, {"floor"})
 
 
 if __name__ == "__main__":
