@@ -122,7 +122,8 @@ bool trust_has_cas(const struct trust *);
  *
  * Returns the verdict; anything but TRUST_OK has filled the message with the detail: which
  * certificate, what was expected, what was found.  With TRUST_OK the message is empty, or says why a rule
- * that only reports would have refused.  Pure: no clock, no state; any thread.
+ * that only reports would have refused.  Pure: no clock, no state but the memory of signatures that
+ * were found right (proxy/tls/seen_priv.h); any thread.
  */
 enum trust_verdict trust_judge(const struct trust *, const struct der *chain,
     size_t nchain, bool peer_is_server, const char *const *names, size_t nnames,
@@ -154,5 +155,8 @@ size_t trust_moments(const struct trust *, int64_t *, size_t most);
  * embedded NULs never match.
  */
 bool trust_name_matches(const struct der *, const char *name);
+
+/* How many signatures of certificates and CRLs were calculated so far by the process. */
+unsigned long long signatures_checked(void);
 
 #endif

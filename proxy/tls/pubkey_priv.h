@@ -58,7 +58,7 @@ int sigalg_judge(const struct x509 *, struct errmsg *);
 void hashes_warm_up(void);
 
 /* Whether the key of the issuer made the certificate's signature.  Both must have been
- * judged before. */
+ * judged before.  One that was right lately is not calculated again. */
 bool signed_by(const struct x509 *, const struct x509 *issuer);
 
 #endif

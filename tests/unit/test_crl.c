@@ -49,6 +49,30 @@ START_TEST(refuses)
 }
 END_TEST
 
+/* Whose signatures are remembered is revoked all the same, and passes again with another set. */
+START_TEST(remembered_and_revoked)
+{
+	struct trust *t = make_trust("", "root");
+	struct crl_set *set;
+	struct errmsg why;
+	struct der leaf = certs_load("leaf");
+	unsigned long long before;
+
+	ck_assert_int_eq(trust_judge(t, &leaf, 1, true, NULL, 0, time(NULL), &why), TRUST_OK);
+	before = signatures_checked();
+	ck_assert_int_eq(trust_judge(t, &leaf, 1, true, NULL, 0, time(NULL), &why), TRUST_OK);
+	ck_assert_uint_eq(signatures_checked(), before);
+	ck_assert_ptr_nonnull(set = make_set(t, "root_leaf", "", &why));
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(trust_judge_with(t, set, &leaf, 1, true, NULL, 0, time(NULL),
+		    &why), TRUST_REVOKED);
+	ck_assert_int_eq(trust_judge(t, &leaf, 1, true, NULL, 0, time(NULL), &why), TRUST_OK);
+	crl_set_unref(set);
+	trust_free(t);
+	free(leaf.data);
+}
+END_TEST
+
 /* peer= alone: nobody there could have signed a CRL. */
 START_TEST(pins_alone_have_no_crls)
 {
@@ -425,6 +449,7 @@ crl_suite(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, refuses, 0, (int)COUNT(bad_rows));
 	tcase_add_test(tc, pins_alone_have_no_crls);
+	tcase_add_test(tc, remembered_and_revoked);
 	tcase_add_loop_test(tc, files_of_other_things, 0, 6);
 	tcase_add_test(tc, several_in_a_file);
 	tcase_add_test(tc, folders);

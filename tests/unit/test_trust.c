@@ -325,6 +325,45 @@ START_TEST(threads)
 }
 END_TEST
 
+/* All rows of a table behind each other, so that each finds what the others leave behind. */
+static void
+check_rows(const struct row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		check_row(&rows[i]);
+}
+
+/* A signature is calculated once; what is remembered of it decides nothing else: not the date,
+ * not the use or the name, not what is trusted, not another key or signature. */
+START_TEST(remembered_signatures)
+{
+	static const struct row good = { "sub2_leaf sub2 sub", "", "root", 's', "", 0, TRUST_OK,
+		NULL };
+	static const struct row changed[] = {
+		{ "sub2_leaf sub2 sub", "", "root", 's', "", 99, TRUST_EXPIRED, NULL },
+		{ "sub2_leaf sub2 sub", "", "root", 's', "", -99, TRUST_NOT_YET, NULL },
+		{ "sub2_leaf sub2 sub", "", "root_b", 's', "", 0, TRUST_UNKNOWN_CA, NULL },
+		{ "sub2_leaf sub2 sub", "", "evil", 's', "", 0, TRUST_UNKNOWN_CA, NULL },
+		{ "sub2_leaf sub2 sub", "leaf", "root", 's', "", 0, TRUST_NOT_PINNED, NULL },
+		{ "sub2_leaf sub2 sub", "", "root", 's', "elsewhere", 0, TRUST_WRONG_NAME, NULL },
+		{ "sub2_leaf sub2 broken_sub", "", "root", 's', "", 0, TRUST_UNKNOWN_CA, NULL },
+	};
+	unsigned long long before = signatures_checked();
+
+	check_row(&good);
+	ck_assert_uint_eq(signatures_checked(), before + 3);
+	check_rows(changed, COUNT(changed));
+	before = signatures_checked();
+	check_row(&good);
+	ck_assert_uint_eq(signatures_checked(), before);
+	for (int i = 0; i < 2; i++) {
+		check_rows(ca_rows, COUNT(ca_rows));
+		check_rows(forged_rows, COUNT(forged_rows));
+		check_rows(strength_rows, COUNT(strength_rows));
+	}
+}
+END_TEST
+
 static Suite *
 trust_suite(void)
 {
@@ -348,6 +387,7 @@ trust_suite(void)
 	tcase_add_test(t, trailing_byte);
 	tcase_add_test(t, tangled);
 	tcase_add_test(t, threads);
+	tcase_add_test(t, remembered_signatures);
 	suite_add_tcase(s, t);
 	return s;
 }
