@@ -2,6 +2,7 @@
 #define BASE_FILE_H_
 
 #include <stddef.h>
+#include <sys/types.h>
 
 /*
  * Files and folders that the operator named, for reading.  Whoever reads one asks here
@@ -28,8 +29,14 @@ int file_open(const char *path);
  * file_names_free().  Returns 0, or -1 with errno set. */
 int file_names(const char *path, char ***names, size_t *n);
 
-/* The same, whoever is to be asked, of the kernel. */
+/* The same two, whoever is to be asked, of the kernel. */
+int file_open_here(const char *path);
 int file_names_here(const char *path, char ***names, size_t *n);
 void file_names_free(char **names, size_t n);
+
+/* From now on links that belong to this user are not followed, wherever in a path they are:
+ * what the kernel is asked for then fails with ELOOP.  For a process with more privileges
+ * than the user who may have put a link there.  (uid_t)-1: all are followed. */
+void file_distrust(uid_t);
 
 #endif

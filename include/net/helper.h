@@ -41,7 +41,9 @@ struct helper_policy {
 	/* In a child: becomes the program that takes the place of the process that is helped, with the
 	 * descriptor.  Returns when it cannot, having said so there. */
 	void (*succeed)(void *arg, int);
-	uid_t owner;    /* of the terminals of programs; (uid_t)-1: the helper's user */
+	/* Who the process is from now on, and so the programs: the owner of their terminals,
+	 * and whose links the helper does not follow; (uid_t)-1: the helper's user. */
+	uid_t owner;
 	bool stderr_is_peer; /* a program's stderr goes where its stdout goes, not to ours */
 };
 

@@ -3,10 +3,14 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 
+#include "file_priv.h"
+
 static const struct file_source *source;
+static uid_t distrusted = (uid_t)-1;
 
 void
 file_ask(const struct file_source *s)
@@ -14,12 +18,24 @@ file_ask(const struct file_source *s)
 	source = s;
 }
 
+void
+file_distrust(uid_t user)
+{
+	distrusted = user;
+}
+
 int
 file_open(const char *path)
 {
 	if (source != NULL)
 		return source->open(source->arg, path);
-	return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	return file_open_here(path);
+}
+
+int
+file_open_here(const char *path)
+{
+	return file_walk(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, distrusted);
 }
 
 void
@@ -71,12 +87,16 @@ int
 file_names_here(const char *path, char ***names, size_t *n)
 {
 	DIR *dir;
-	int rc, why;
+	int fd, rc, why;
 
 	*names = NULL;
 	*n = 0;
-	if ((dir = opendir(path)) == NULL)
+	if ((fd = file_walk(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, distrusted)) == -1)
 		return -1;
+	if ((dir = fdopendir(fd)) == NULL) {
+		close(fd);
+		return -1;
+	}
 	rc = read_names(dir, names, n);
 	why = errno;
 	closedir(dir);

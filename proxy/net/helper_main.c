@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "net/helper_priv.h"
 
 /* Each program takes one to three descriptors here. */
@@ -377,6 +378,9 @@ helper_main(int sock, const struct helper_policy *policy, const struct rlimit *n
 	self.policy = policy;
 	self.nofile = nofile;
 	drop_environment();
+	/* Who has taken the process over could lead us elsewhere by a link. */
+	if (policy->owner != 0)
+		file_distrust(policy->owner);
 	raise_nofile();
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);

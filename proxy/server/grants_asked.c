@@ -1,5 +1,4 @@
 /* What loading a configuration asked for: its own files, and the folders that it includes. */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,7 +45,7 @@ noting_open(void *arg, const char *path)
 {
 	(void)arg;
 	grants_list_add(&files, path);
-	return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	return file_open_here(path);
 }
 
 static int

@@ -113,6 +113,26 @@ class Grants(harness.Case):
         self.assertEqual(self.connect(sluss.port), self.der("server"))
         self.ends(sluss)
 
+    def test_links(self):
+        """A link is followed, unless it belongs to the user that the process has become: who
+        has taken the process over cannot have the helper read another file for it."""
+        nobody = pwd.getpwnam("nobody").pw_uid
+        self.put(self.pem("stranger"), "private/other.pem")
+        sluss = self.start(*self.section("one"))
+        os.unlink(self.path("private/cert.pem"))
+        os.symlink("other.pem", self.path("private/cert.pem"))
+        self.reloads(sluss)
+        self.assertEqual(self.connect(sluss.port), self.der("stranger"))
+        for link, target in ("private/cert.pem", "other.pem"), ("private/cas", "cas.real"):
+            if link.endswith("cas"):
+                os.rename(self.path(link), self.path("private/cas.real"))
+                os.symlink(target, self.path(link))
+            os.lchown(self.path(link), nobody, -1)
+            self.assertIn("symbolic links", self.reload(sluss))
+            os.lchown(self.path(link), 0, -1)
+            self.reloads(sluss)
+        self.ends(sluss)
+
     def test_folders(self):
         """A folder of CAs and a folder of files to include, as they are now."""
         sluss = self.start("include = " + self.path("private/more"), *self.section("one"))
