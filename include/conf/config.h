@@ -142,8 +142,8 @@ struct conf_service {
 	struct conf_strings execargs; /* argv with its 0th; none: the program's path alone */
 	bool pty;
 
-	char *cert;
-	char *key;                    /* NULL: in cert */
+	struct conf_strings cert;     /* one for each type of key */
+	struct conf_strings key;      /* none: in cert */
 	char *key_pass;               /* file with the passphrase of an encrypted key, or NULL */
 	char *psk_secrets;            /* file of keys shared beforehand, or NULL: certificates */
 	char *psk_identity;           /* client: whose; NULL: the first */

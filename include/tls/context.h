@@ -32,12 +32,16 @@ struct tls_resume {
 struct tls_policy {
 	bool server;         /* we are the TLS server */
 	const char *service; /* for warnings in the log */
-	const char *cert;    /* PEM file: our certificate, then its chain; or PKCS#12; NULL: none
-	                      * (client) */
-	const char *key;     /* PEM file of the key; NULL: in cert */
+	const char *const *certs; /* PEM files: our certificate, then its chain; or PKCS#12; none: none
+	                      * (client).  Of a server, one for each type of key, shown to clients that
+	                      * can use it */
+	size_t ncerts;
+	const char *const *keys; /* PEM files of the keys, in any order; a key may be in its
+	                      * certificate's file, too */
+	size_t nkeys;
 	const char *key_pass; /* file with the passphrase of an encrypted key; NULL: none */
 	const char *psk_secrets; /* file of keys shared beforehand; then there are no certificates at
-	                      * all: cert NULL, ask TLS_ASK_NOT, own suites */
+	                      * all: no certs, ask TLS_ASK_NOT, own suites */
 	const char *psk_identity; /* client: which of them; NULL: the first */
 	enum tls_version min, max;
 	const char *const *suites12; /* IANA names, the best first; none: our own choice */
@@ -49,7 +53,8 @@ struct tls_policy {
 	const char *const *protocols; /* ALPN, the best first, without commas in them; none: no word */
 	size_t nprotocols;
 	bool require_protocol; /* a peer that agrees to none of them is refused */
-	bool client_order;   /* of the suites in common, a server takes the client's first */
+	bool client_order;   /* of the suites, and of the certificates that a client can use, a server takes
+	                      * the client's first */
 	unsigned level;      /* of our own certificate's key: see cert_level() */
 	enum tls_ask ask;
 	bool insecure;       /* whatever certificate is presented may pass */
@@ -62,7 +67,7 @@ struct tls_policy {
 /*
  * Makes a context, reading the files now.  An own certificate that is weak, malformed or
  * does not match the key is an error; an expired one, and a key file that others may read, are
- * warnings in the log.  Returns NULL with the message filled; the trust is then still the caller's.
+ * warnings in the log, as is one that another of the same type of key replaces.  Returns NULL with the message filled; the trust is then still the caller's.
  */
 struct tls_context *tls_context_new(const struct tls_policy *, struct errmsg *);
 

@@ -39,6 +39,10 @@ struct hello {
 	size_t alpn_len;
 	const uint8_t *sigalgs; /* signature schemes, two bytes each; NULL: none */
 	size_t nsigalgs;
+	const uint8_t *suites;  /* cipher suites, two bytes each */
+	size_t nsuites;
+	const uint8_t *groups;  /* supported_groups, two bytes each; NULL: not said */
+	size_t ngroups;
 	bool tls13;             /* supported_versions has 1.3 */
 };
 
@@ -52,11 +56,14 @@ bool hello_parse(const struct hello_reader *, struct hello *);
 /* Whether the client's list has the protocol. */
 bool hello_offers_protocol(const struct hello *, const char *);
 
-/* Whether the client takes signatures of ECDSA (with P-256 or P-384), of RSA, of Ed25519.  One that
- * says nothing takes RSA and ECDSA (RFC 5246, 7.4.1.4.1). */
-bool hello_takes_ecdsa(const struct hello *);
-bool hello_takes_rsa(const struct hello *);
-bool hello_takes_ed25519(const struct hello *);
+/* The i-th of the signature schemes. */
+uint16_t hello_scheme(const struct hello *, size_t i);
+
+/* Whether the client offers the cipher suite. */
+bool hello_offers_suite(const struct hello *, uint16_t);
+
+/* Whether the client knows the group; of one that tells of none it is assumed (RFC 8422, 4). */
+bool hello_knows_group(const struct hello *, uint16_t);
 
 /* Frees what it holds; it can be used again. */
 void hello_free(struct hello_reader *);

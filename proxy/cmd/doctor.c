@@ -41,7 +41,7 @@ make_context(const struct tls_policy *like, enum tls_version v, bool with, struc
 	p.min = p.max = v;
 	p.insecure = true;
 	if (!with)
-		p.cert = p.key = NULL;
+		p.ncerts = p.nkeys = 0;
 	if ((p.trust = trust_new()) == NULL)
 		errmsg_set(e, "out of memory");
 	else if ((c = tls_context_new(&p, e)) == NULL)

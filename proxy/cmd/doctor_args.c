@@ -147,7 +147,7 @@ check(const struct doctor_args *a, struct errmsg *why)
 	if (a->target.text == NULL)
 		return errmsg_set(why, "HOST:PORT is missing: write sluss doctor HOST:PORT, as in "
 		    "\"sluss doctor db.example.org:4433\"");
-	if (c->key != NULL && c->cert == NULL)
+	if (c->key.n > 0 && c->cert.n == 0)
 		return errmsg_set(why, "--key needs --cert: name the certificate, too");
 	if (!phone_knows(c->protocol))
 		return errmsg_set(why, "--protocol: only imap, nntp, pgsql, pop3 and smtp are spoken "

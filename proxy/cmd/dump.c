@@ -71,8 +71,8 @@ dump_certs(FILE *out, const char *option, const char *file)
 static void
 dump_dates(FILE *out, const struct conf_service *s)
 {
-	if (s->cert != NULL)
-		dump_certs(out, "cert", s->cert);
+	for (size_t i = 0; i < s->cert.n; i++)
+		dump_certs(out, "cert", s->cert.items[i]);
 	for (size_t i = 0; i < s->peer.n; i++)
 		dump_certs(out, "peer", s->peer.items[i]);
 	for (size_t i = 0; i < s->cafile.n; i++)

@@ -109,7 +109,7 @@ check_missing(const struct conf_service *s, struct errmsg *why)
 static int
 check_cert(const struct conf_service *s, struct errmsg *why)
 {
-	if (s->cert != NULL)
+	if (s->cert.n > 0)
 		return 0;
 	if (!s->client)
 		return errmsg_set(why,
@@ -119,7 +119,7 @@ check_cert(const struct conf_service *s, struct errmsg *why)
 		return errmsg_set(why,
 		    "--cert is missing: make a certificate with \"sluss keygen client\" "
 		    "and add --cert client.pem");
-	if (s->key != NULL)
+	if (s->key.n > 0)
 		return errmsg_set(
 		    why, "--key without --cert: add --cert FILE, or leave --key out");
 	return 0;

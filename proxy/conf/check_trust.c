@@ -38,14 +38,14 @@ check_cert(struct judge *j)
 {
 	const struct conf_service *s = j->service;
 
-	if (s->cert != NULL || s->psk_secrets != NULL || judge_says(j, "cert") ||
+	if (s->cert.n > 0 || s->psk_secrets != NULL || judge_says(j, "cert") ||
 	    judge_says(j, "PSKsecrets"))
 		return;
 	if (!s->client)
 		judge_section(j, LOG_ERR,
 		    "TLS server needs a certificate: make one with "
 		    "\"sluss keygen server --dns HOST\" and add cert = server.pem");
-	else if (s->key != NULL)
+	else if (s->key.n > 0)
 		judge_option(
 		    j, LOG_ERR, "key", "there is no cert: add it, or leave key out");
 	else if (s->profile == PROFILE_STRICT && !s->insecure)
@@ -57,7 +57,7 @@ check_cert(struct judge *j)
 static void
 check_key_pass(struct judge *j)
 {
-	if (j->service->key_pass != NULL && j->service->cert == NULL && !judge_says(j, "cert"))
+	if (j->service->key_pass != NULL && j->service->cert.n == 0 && !judge_says(j, "cert"))
 		judge_option(
 		    j, LOG_ERR, "keyPass", "there is no cert: add it, or leave keyPass out");
 }

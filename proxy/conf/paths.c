@@ -51,7 +51,7 @@ one(const char *path, paths_fn *ask, void *arg)
 static bool
 of_service(const struct conf_service *s, paths_fn *ask, void *arg)
 {
-	return one(s->cert, ask, arg) || one(s->key, ask, arg) ||
+	return each(&s->cert, false, ask, arg) || each(&s->key, false, ask, arg) ||
 	    one(s->key_pass, ask, arg) || one(s->ticket_key_file, ask, arg) ||
 	    one(s->psk_secrets, ask, arg) ||
 	    each(&s->peer, false, ask, arg) || each_cas(&s->cafile, ask, arg) ||

@@ -39,14 +39,15 @@ const struct option option_table[] = {
 	    .help = "Where to connect, tried in the order given: a port of this "
 	        "machine, host:port, the path of a unix socket, or, in server mode, - "
 	        "for standard input and output or echo: for a built-in echo." },
-	{ .name = "cert", .type = OPTION_PATH, SERVICE(cert), BOTH,
-	    .argument = "FILE", RANGE(1, 0),
+	{ .name = "cert", .type = OPTION_PATHS, SERVICE(cert), BOTH,
+	    .argument = "FILE",
 	    .help = "Our own certificate in PEM, followed by those of the CAs between, "
-	        "if any; or a PKCS#12 file with the key in it." },
-	{ .name = "key", .type = OPTION_PATH, SERVICE(key), BOTH,
-	    .argument = "FILE", RANGE(1, 0),
-	    .help = "The private key of our certificate in PEM; without it, it is "
-	        "looked for in the certificate's file." },
+	        "if any; or a PKCS#12 file with the key in it. A server can have one of each "
+	        "type of key, ECDSA, RSA and Ed25519, and shows each client one that it can use." },
+	{ .name = "key", .type = OPTION_PATHS, SERVICE(key), BOTH,
+	    .argument = "FILE",
+	    .help = "The private key of our certificate, or of one of them, in PEM; without it, "
+	        "it is looked for in the certificate's file." },
 	{ .name = "keyPass", .type = OPTION_PATH, SERVICE(key_pass), BOTH, OURS,
 	    .argument = "FILE", RANGE(1, 0),
 	    .help = "A file that holds the passphrase of an encrypted key or PKCS#12 file, in "

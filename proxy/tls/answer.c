@@ -3,11 +3,12 @@
 
 #include "alert.h"
 #include "session_priv.h"
+#include "shown_priv.h"
 
 bool
 tls_context_reads_hello(const struct tls_context *c)
 {
-	return c->server && c->protocols.n > 0;
+	return c->server && (c->protocols.n > 0 || c->nshown > 1);
 }
 
 /* Such a handshake ends as it begins. */
@@ -35,15 +36,28 @@ choose_protocol(struct tls_session *s, const struct hello *h)
 	return give_up(s, no_application_protocol, &why);
 }
 
+/* Who suits no certificate hears of that first. */
+static int
+answer(struct tls_session *s, const struct hello *h, const struct tls_shown *shown)
+{
+	struct errmsg why;
+
+	if (shown != NULL)
+		return choose_protocol(s, h);
+	shown_explain(s->context, h, &why);
+	return give_up(s, handshake_failure, &why);
+}
+
 struct tls_session *
 tls_session_answer(struct tls_context *c, const struct hello *h, const char *const *names,
     size_t nnames, struct errmsg *e)
 {
+	const struct tls_shown *shown = shown_choose(c, h);
 	struct tls_session *s;
 
-	if ((s = session_make(c, names, nnames, e)) == NULL)
+	if ((s = session_make(c, shown != NULL ? shown : &c->shown[0], names, nnames, e)) == NULL)
 		return NULL;
-	if (choose_protocol(s, h) == 0)
+	if (answer(s, h, shown) == 0)
 		return s;
 	tls_session_free(s);
 	errmsg_set(e, "cannot make a TLS session: out of memory");

@@ -1,4 +1,3 @@
-#include "passphrase_priv.h"
 #include "psk_priv.h"
 
 #include <assert.h>
@@ -29,29 +28,28 @@ method_of(const struct tls_policy *p)
 }
 
 static int
-set_protocol(struct tls_context *c, const struct tls_policy *p, struct errmsg *e)
+set_protocol(struct tls_context *c, WOLFSSL_CTX *ctx, const struct tls_policy *p,
+    struct errmsg *e)
 {
 	if (p->min == TLS_1_2 && p->max == TLS_1_3 &&
-	    wolfSSL_CTX_SetMinVersion(c->ctx, WOLFSSL_TLSV1_2) != WOLFSSL_SUCCESS)
+	    wolfSSL_CTX_SetMinVersion(ctx, WOLFSSL_TLSV1_2) != WOLFSSL_SUCCESS)
 		return errmsg_set(e, "wolfSSL refuses the protocol versions");
-	if (p->psk_secrets == NULL && tls_set_suites(c->ctx, p, e) == -1)
+	if (p->psk_secrets == NULL && tls_set_suites(ctx, p, e) == -1)
 		return -1;
-	return tls_set_groups(c, p, e);
+	return tls_set_groups(c, ctx, p, e);
 }
 
 /* A session cache is shared by all contexts of the process and would let a peer of
  * one service into another; the library's tickets carry no identity.  Both are off; tickets of ours
  * are to be asked for. */
 static int
-set_resumption(struct tls_context *c, const struct tls_policy *p, struct errmsg *e)
+set_resumption(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
 {
-	WOLFSSL_CTX *ctx = c->ctx;
-
 	wolfSSL_CTX_set_session_cache_mode(ctx, WOLFSSL_SESS_CACHE_OFF);
 	if (!p->server)
-		return p->resume.on ? resume_set_up(c, p, e) : 0;
+		return p->resume.on ? resume_set_up(ctx, p, e) : 0;
 	if (p->resume.on)
-		return ticket_set_up(c, p, e);
+		return ticket_use(ctx, p, e);
 	/* Without it, a ticket of another server that is longer than the library's own is
 	 * passed over; with it, it is an error. */
 	wolfSSL_CTX_set_TicketEncCb(ctx, NULL);
@@ -60,96 +58,6 @@ set_resumption(struct tls_context *c, const struct tls_policy *p, struct errmsg 
 	if (p->min == TLS_1_2 && wolfSSL_CTX_NoTicketTLSv12(ctx) != WOLFSSL_SUCCESS)
 		return errmsg_set(e, "wolfSSL cannot turn tickets off");
 	return 0;
-}
-
-/* Warns of an own certificate whose dates are off: the other side will refuse. */
-static int
-warn_dates(const struct der *leaf, const struct tls_policy *p, struct errmsg *e)
-{
-	struct cert_info *info;
-	char when[32];
-	time_t now = time(NULL);
-
-	if ((info = cert_info_new(leaf, e)) == NULL)
-		return -1;
-	if (now > info->not_after)
-		log_line(LOG_WARNING, "main", "Service [%s] OUR OWN CERTIFICATE HAS EXPIRED: "
-		    "%s (%s) ended at %s; peers will refuse it, make a new one", p->service,
-		    p->cert, info->subject, cert_time_text(info->not_after, when));
-	if (now < info->not_before)
-		log_line(LOG_WARNING, "main", "Service [%s] our own certificate is not valid "
-		    "yet: %s (%s) begins at %s", p->service, p->cert, info->subject,
-		    cert_time_text(info->not_before, when));
-	cert_info_free(info);
-	return 0;
-}
-
-/* The certificates back to back, as the library wants a DER chain. */
-static int
-use_chain(WOLFSSL_CTX *ctx, const struct der_list *chain)
-{
-	unsigned char *all;
-	size_t len = 0;
-	int rc;
-
-	for (size_t i = 0; i < chain->n; i++)
-		len += chain->items[i].len;
-	if ((all = malloc(len)) == NULL)
-		return -1;
-	len = 0;
-	for (size_t i = 0; i < chain->n; i++) {
-		memcpy(all + len, chain->items[i].data, chain->items[i].len);
-		len += chain->items[i].len;
-	}
-	rc = wolfSSL_CTX_use_certificate_chain_buffer_format(ctx, all, (long)len,
-	    WOLFSSL_FILETYPE_ASN1);
-	free(all);
-	return rc == WOLFSSL_SUCCESS ? 0 : -1;
-}
-
-static int
-use_cert(struct tls_context *c, const struct tls_policy *p, const struct der_list *chain,
-    struct errmsg *e)
-{
-	if (cert_strong(&chain->items[0], e) == -1 ||
-	    cert_level(&chain->items[0], p->level, e) == -1 ||
-	    warn_dates(&chain->items[0], p, e) == -1)
-		return errmsg_prefix(e, "%s", p->cert);
-	cert_algorithms(&chain->items[0], c->key_alg, c->sig_alg);
-	if (use_chain(c->ctx, chain) == -1)
-		return errmsg_set(e, "%s: wolfSSL does not accept this certificate chain", p->cert);
-	return 0;
-}
-
-static int
-use_key(WOLFSSL_CTX *ctx, const struct tls_policy *p, const struct der *key, struct errmsg *e)
-{
-	const char *file = p->key != NULL ? p->key : p->cert;
-
-	if (wolfSSL_CTX_use_PrivateKey_buffer(ctx, key->data, (long)key->len,
-	    WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS)
-		return errmsg_set(e, "%s: wolfSSL does not accept this private key "
-		    "(ECDSA P-256 or larger, Ed25519 or RSA from 2048 bits is wanted)", file);
-	if (wolfSSL_CTX_check_private_key(ctx) != WOLFSSL_SUCCESS)
-		return errmsg_set(e, "the private key in %s does not belong to the certificate "
-		    "in %s; name the matching pair with --key and --cert", file, p->cert);
-	return 0;
-}
-
-static int
-load_own(struct tls_context *c, const struct tls_policy *p, struct errmsg *e)
-{
-	struct der_list chain;
-	struct der key;
-	int rc;
-
-	if (own_load(p, &chain, &key, e) == -1)
-		return -1;
-	if ((rc = use_cert(c, p, &chain, e)) == 0)
-		rc = use_key(c->ctx, p, &key, e);
-	cert_free_secret(key.data, key.len);
-	der_list_free(&chain);
-	return rc;
 }
 
 /* Without a certificate asked for there is nothing to judge. */
@@ -163,16 +71,66 @@ verify_flags(const struct tls_policy *p)
 	return WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 }
 
+/* One more context of the library's, with a certificate or without. */
 static int
-set_identity(struct tls_context *c, const struct tls_policy *p, struct errmsg *e)
+add_shown(struct tls_context *c, const struct tls_policy *p, const struct own *own,
+    struct errmsg *e)
 {
-	if (p->cert != NULL && load_own(c, p, e) == -1)
+	struct tls_shown *shown = &c->shown[c->nshown];
+	WOLFSSL_CTX *ctx;
+
+	if ((ctx = wolfSSL_CTX_new(method_of(p))) == NULL)
+		return errmsg_set(e, "wolfSSL cannot make a context");
+	c->nshown++;
+	shown->ctx = ctx;
+	if (own != NULL) {
+		shown->kind = own->kind;
+		cert_algorithms(&own->chain.items[0], shown->key_alg, shown->sig_alg);
+	}
+	if (set_protocol(c, ctx, p, e) == -1 || set_resumption(ctx, p, e) == -1 ||
+	    (own != NULL && own_use(ctx, own, e) == -1))
 		return -1;
 #ifdef SLUSS_UNSAFE_WOLFSSL
-	wolfSSL_CTX_Unload_trust_peers(c->ctx);
+	wolfSSL_CTX_Unload_trust_peers(ctx);
 #endif
-	wolfSSL_CTX_set_verify(c->ctx, verify_flags(p), tls_session_verify);
+	wolfSSL_CTX_set_verify(ctx, verify_flags(p), tls_session_verify);
+	accel_join(ctx);
 	return 0;
+}
+
+/* What the server asks for comes when the library has its certificate already. */
+static void
+warn_client(const struct tls_policy *p, const struct own_list *own)
+{
+	if (own->n > 1)
+		log_line(LOG_WARNING, "main", "Service [%s] as a client it shows the first "
+		    "certificate only, that in %s: it cannot choose by what the server takes",
+		    p->service, own->items[0].file);
+}
+
+static int
+add_all_shown(struct tls_context *c, const struct tls_policy *p, struct errmsg *e)
+{
+	struct own_list own;
+	int rc = 0;
+
+	if (p->ncerts == 0)
+		return add_shown(c, p, NULL, e);
+	if (own_read(&own, p, e) == -1)
+		return -1;
+	if (!p->server)
+		warn_client(p, &own);
+	for (size_t i = 0; i < own.n && rc == 0 && (p->server || i == 0); i++)
+		rc = add_shown(c, p, &own.items[i], e);
+	own_free(&own);
+	return rc;
+}
+
+static void
+free_shown(struct tls_context *c)
+{
+	for (size_t i = 0; i < c->nshown; i++)
+		wolfSSL_CTX_free(c->shown[i].ctx);
 }
 
 /* What tickets name the service by. */
@@ -206,6 +164,10 @@ make(const struct tls_policy *p, const unsigned char *digest, struct errmsg *e)
 	c->outcasts = p->server && p->outcasts;
 	c->ask = p->ask;
 	c->require_protocol = p->require_protocol;
+	c->tls12 = p->min == TLS_1_2;
+	c->tls13 = p->max == TLS_1_3;
+	c->client_order = p->client_order;
+	tls_list_suites12(c, p);
 	memcpy(c->digest, digest, TLS_DIGEST);
 	if (protocols_copy(&c->protocols, p->protocols, p->nprotocols) == -1) {
 		errmsg_set(e, "out of memory");
@@ -213,22 +175,19 @@ make(const struct tls_policy *p, const unsigned char *digest, struct errmsg *e)
 	}
 	if (tls_rules_digest(p, c->rules, e) == -1 || name_service(c, p->service, e) == -1)
 		goto err1;
-	if ((c->ctx = wolfSSL_CTX_new(method_of(p))) == NULL) {
-		errmsg_set(e, "wolfSSL cannot make a context");
+	if (p->server && p->resume.on && ticket_set_up(c, p, e) == -1)
 		goto err1;
-	}
-	if (set_protocol(c, p, e) == -1 || set_resumption(c, p, e) == -1 ||
-	    set_identity(c, p, e) == -1 ||
-	    (p->psk_secrets != NULL && psk_use(c, p, e) == -1))
+	if (add_all_shown(c, p, e) == -1)
 		goto err2;
-	accel_join(c->ctx);
+	if (p->psk_secrets != NULL && psk_use(c, p, e) == -1)
+		goto err2;
 	c->trust = p->trust;
 	atomic_init(&c->refs, 1);
 	return c;
 
 err2:
 	psk_set_free(c->psk);
-	wolfSSL_CTX_free(c->ctx);
+	free_shown(c);
 err1:
 	protocols_free(&c->protocols);
 	cert_free_secret(c, sizeof(*c));
@@ -267,7 +226,7 @@ tls_context_unref(struct tls_context *c)
 {
 	if (c == NULL || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	wolfSSL_CTX_free(c->ctx);
+	free_shown(c);
 	psk_set_free(c->psk);
 	trust_free(c->trust);
 	protocols_free(&c->protocols);

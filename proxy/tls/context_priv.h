@@ -6,13 +6,30 @@
 
 #include <stdatomic.h>
 
+#include "own_priv.h"
 #include "protocols_priv.h"
 #include "ticket_keys_priv.h"
 #include "tls/context.h"
 
+/* What a peer is shown. */
+struct tls_shown {
+	WOLFSSL_CTX *ctx;            /* the library's, like all others but for the certificate */
+	const struct own_kind *kind; /* NULL: no certificate */
+	char key_alg[CERT_ALG_TEXT]; /* of the certificate; "": there is none */
+	char sig_alg[CERT_ALG_TEXT];
+};
+
+/* The suites of TLS 1.2 that there are. */
+#define SUITES12_MOST 6
+
 struct tls_context {
 	atomic_uint refs;
-	WOLFSSL_CTX *ctx;
+	struct tls_shown shown[OWN_MOST]; /* in the operator's order */
+	size_t nshown; /* one at least, of a client exactly one */
+	bool tls12, tls13;
+	bool client_order;
+	struct { uint16_t code; bool rsa; } suites12[SUITES12_MOST];
+	size_t nsuites12;
 	struct trust *trust;
 	struct psk_set *psk; /* NULL: certificates */
 	bool server;
@@ -21,8 +38,6 @@ struct tls_context {
 	enum tls_ask ask;
 	struct protocols protocols;
 	bool require_protocol; /* a peer that agrees to none is refused */
-	char key_alg[CERT_ALG_TEXT]; /* of our own certificate; "": there is none */
-	char sig_alg[CERT_ALG_TEXT];
 	int shares[2]; /* groups of which a client sends shares in its first hello; 0: none */
 	unsigned char digest[TLS_DIGEST];
 	unsigned char rules[TLS_DIGEST];  /* of those for peers alone: see tls_rules_digest() */
@@ -33,7 +48,10 @@ struct tls_context {
 
 /* Tells the library which suites and groups there are.  Returns 0 or -1. */
 int tls_set_suites(WOLFSSL_CTX *, const struct tls_policy *, struct errmsg *);
-int tls_set_groups(struct tls_context *, const struct tls_policy *, struct errmsg *);
+int tls_set_groups(struct tls_context *, WOLFSSL_CTX *, const struct tls_policy *, struct errmsg *);
+
+/* Fills in the context's list of the suites of TLS 1.2. */
+void tls_list_suites12(struct tls_context *, const struct tls_policy *);
 
 /* A hash of what decides who may pass: the same on every host with the same rules.  0 or -1. */
 int tls_rules_digest(const struct tls_policy *, unsigned char[TLS_DIGEST], struct errmsg *);

@@ -58,6 +58,16 @@ add_file(struct digest *d, const char *file, struct errmsg *e)
 	return 0;
 }
 
+static int
+add_files(struct digest *d, const char *const *files, size_t n, struct errmsg *e)
+{
+	add_number(d, n);
+	for (size_t i = 0; i < n; i++)
+		if (add_file(d, files[i], e) == -1)
+			return -1;
+	return 0;
+}
+
 static void
 add_trust(struct digest *d, const struct trust *t)
 {
@@ -147,7 +157,8 @@ tls_policy_digest(const struct tls_policy *p, unsigned char digest[TLS_DIGEST],
 	add_settings(&d, p);
 	add_trust(&d, p->trust);
 	add_resume(&d, &p->resume);
-	if (add_file(&d, p->cert, e) == -1 || add_file(&d, p->key, e) == -1 ||
+	if (add_files(&d, p->certs, p->ncerts, e) == -1 ||
+	    add_files(&d, p->keys, p->nkeys, e) == -1 ||
 	    add_file(&d, p->key_pass, e) == -1 || add_file(&d, p->resume.key_file, e) == -1 ||
 	    add_file(&d, p->psk_secrets, e) == -1)
 		goto out;

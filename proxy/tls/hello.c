@@ -12,6 +12,7 @@
 #define CLIENT_HELLO 1
 
 #define EXT_SERVER_NAME 0
+#define EXT_SUPPORTED_GROUPS 10
 #define EXT_SIGNATURE_ALGORITHMS 13
 #define EXT_ALPN 16
 #define EXT_SUPPORTED_VERSIONS 43
@@ -215,6 +216,19 @@ signature_schemes(struct bytes ext, struct hello *h)
 	return true;
 }
 
+/* RFC 8422, 5.1.1. */
+static bool
+groups(struct bytes ext, struct hello *h)
+{
+	struct bytes list;
+
+	if (!vector(&ext, 2, &list) || ext.n > 0 || list.n == 0 || list.n % 2 != 0)
+		return false;
+	h->groups = list.p;
+	h->ngroups = list.n / 2;
+	return true;
+}
+
 static bool
 versions(struct bytes ext, struct hello *h)
 {
@@ -236,6 +250,8 @@ extension(size_t type, struct bytes body, struct hello *h)
 		return server_name(body, h);
 	case EXT_ALPN:
 		return protocols(body, h);
+	case EXT_SUPPORTED_GROUPS:
+		return groups(body, h);
 	case EXT_SIGNATURE_ALGORITHMS:
 		return signature_schemes(body, h);
 	case EXT_SUPPORTED_VERSIONS:
@@ -245,7 +261,7 @@ extension(size_t type, struct bytes body, struct hello *h)
 	}
 }
 
-/* The one of the four that a type is, as a bit; 0: another. */
+/* The one of those that are read that a type is, as a bit; 0: another. */
 static unsigned
 known(size_t type)
 {
@@ -258,6 +274,8 @@ known(size_t type)
 		return 4;
 	case EXT_SUPPORTED_VERSIONS:
 		return 8;
+	case EXT_SUPPORTED_GROUPS:
+		return 16;
 	default:
 		return 0;
 	}
@@ -284,13 +302,15 @@ extensions(struct bytes list, struct hello *h)
 bool
 hello_parse(const struct hello_reader *r, struct hello *h)
 {
-	struct bytes b = { r->msg + MESSAGE_HEADER, message_length(r) - MESSAGE_HEADER }, v;
+	struct bytes b = { r->msg + MESSAGE_HEADER, message_length(r) - MESSAGE_HEADER }, v, suites;
 
 	*h = (struct hello){ 0 };
 	/* Version and random, session id, cipher suites, compression methods. */
-	if (!skip(&b, 2 + 32) || !vector(&b, 1, &v) || v.n > 32 || !vector(&b, 2, &v) ||
-	    v.n == 0 || v.n % 2 != 0 || !vector(&b, 1, &v) || v.n == 0)
+	if (!skip(&b, 2 + 32) || !vector(&b, 1, &v) || v.n > 32 || !vector(&b, 2, &suites) ||
+	    suites.n == 0 || suites.n % 2 != 0 || !vector(&b, 1, &v) || v.n == 0)
 		return false;
+	h->suites = suites.p;
+	h->nsuites = suites.n / 2;
 	if (b.n == 0)
 		return true;
 	return vector(&b, 2, &v) && b.n == 0 && extensions(v, h);
@@ -308,36 +328,28 @@ hello_offers_protocol(const struct hello *h, const char *name)
 }
 
 static bool
-takes(const struct hello *h, const uint16_t *schemes, size_t n)
+has(const uint8_t *list, size_t n, uint16_t wanted)
 {
-	for (size_t i = 0; i < h->nsigalgs; i++)
-		for (size_t k = 0; k < n; k++)
-			if (get16(h->sigalgs + 2 * i) == schemes[k])
-				return true;
+	for (size_t i = 0; i < n; i++)
+		if (get16(list + 2 * i) == wanted)
+			return true;
 	return false;
 }
 
-bool
-hello_takes_ecdsa(const struct hello *h)
+uint16_t
+hello_scheme(const struct hello *h, size_t i)
 {
-	static const uint16_t schemes[] = { 0x0403, 0x0503, 0x0603 };
-
-	return h->sigalgs == NULL || takes(h, schemes, 3);
+	return (uint16_t)get16(h->sigalgs + 2 * i);
 }
 
 bool
-hello_takes_rsa(const struct hello *h)
+hello_offers_suite(const struct hello *h, uint16_t suite)
 {
-	static const uint16_t schemes[] = { 0x0401, 0x0501, 0x0601, 0x0804, 0x0805, 0x0806 };
-
-	/* PKCS#1 signatures are none of TLS 1.3's handshake. */
-	return h->sigalgs == NULL || takes(h, h->tls13 ? schemes + 3 : schemes, h->tls13 ? 3 : 6);
+	return has(h->suites, h->nsuites, suite);
 }
 
 bool
-hello_takes_ed25519(const struct hello *h)
+hello_knows_group(const struct hello *h, uint16_t group)
 {
-	static const uint16_t schemes[] = { 0x0807 };
-
-	return takes(h, schemes, 1);
+	return h->groups == NULL || has(h->groups, h->ngroups, group);
 }

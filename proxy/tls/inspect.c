@@ -140,11 +140,11 @@ cert_algorithms(const struct der *der, char *key, char *sig)
 const char *
 tls_session_key_alg(const struct tls_session *s)
 {
-	return s->context->key_alg[0] != '\0' ? s->context->key_alg : NULL;
+	return s->shown->key_alg[0] != '\0' ? s->shown->key_alg : NULL;
 }
 
 const char *
 tls_session_sig_alg(const struct tls_session *s)
 {
-	return s->context->sig_alg[0] != '\0' ? s->context->sig_alg : NULL;
+	return s->shown->sig_alg[0] != '\0' ? s->shown->sig_alg : NULL;
 }

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
-
 #define TRIES 3
 /* More keys with passphrases of their own nobody types. */
 #define KNOWN 16
@@ -46,107 +44,68 @@ keep(const char *text)
 	known.pass[known.n++] = (struct der){ copy, n };
 }
 
-/* The files of a policy, read with a passphrase. */
-struct own {
-	const struct tls_policy *policy;
+/* The files of one certificate, read with a passphrase. */
+struct wanted {
+	const char *cert, *key_file;
+	const char *key; /* NULL: in cert */
 	struct der_list *chain;
-	struct der *key;
-	int loose; /* the file of the key */
+	struct der *der;
+	int *loose;
 };
 
-static const char *
-key_file(const struct tls_policy *p)
-{
-	return p->key != NULL ? p->key : p->cert;
-}
-
-static void
-warn_loose(const struct tls_policy *p, const char *what, const char *file)
-{
-	log_line(LOG_WARNING, "main", "Service [%s] the %s in %s can be read by others; run: "
-	    "chmod 600 %s", p->service, what, file, file);
-}
-
 static int
-load(struct own *o, const struct der *pass, struct errmsg *e)
+load(const struct wanted *w, const struct der *pass, struct errmsg *e)
 {
-	return cert_load_own(o->policy->cert, o->policy->key, pass, o->chain, o->key, &o->loose,
-	    e);
-}
-
-static int
-load_with_file(struct own *o, struct errmsg *e)
-{
-	struct der pass;
-	int loose, rc;
-
-	if (cert_read_pass(o->policy->key_pass, &pass, &loose, e) == -1)
-		return -1;
-	if (loose)
-		warn_loose(o->policy, "passphrase", o->policy->key_pass);
-	rc = load(o, &pass, e);
-	cert_free_secret(pass.data, pass.len);
-	return rc;
+	return cert_load_own(w->cert, w->key, pass, w->chain, w->der, w->loose, e);
 }
 
 /* With what was typed before, for this key or another. */
 static int
-load_with_known(struct own *o, struct errmsg *e)
+load_with_known(const struct wanted *w, struct errmsg *e)
 {
 	int rc = CERT_LOCKED;
 
 	for (size_t i = 0; i < known.n && rc == CERT_LOCKED; i++)
-		rc = load(o, &known.pass[i], e);
+		rc = load(w, &known.pass[i], e);
 	return rc;
 }
 
 /* One that is typed now; 1: nobody can be asked. */
 static int
-load_with_typed(struct own *o, struct errmsg *e)
+load_with_typed(const struct wanted *w, struct errmsg *e)
 {
 	char question[512], text[CERT_PASS_MAX + 1];
 	int rc = CERT_LOCKED, asked;
 
-	snprintf(question, sizeof(question), "Passphrase of %.400s: ", key_file(o->policy));
+	snprintf(question, sizeof(question), "Passphrase of %.400s: ", w->key_file);
 	for (int i = 0; i < TRIES && rc == CERT_LOCKED; i++) {
 		if ((asked = ask(question, text, sizeof(text), e)) != 0)
-			return asked == 1 ? 1 : errmsg_prefix(e, "%s", key_file(o->policy));
-		rc = load(o, &(struct der){ (unsigned char *)text, strlen(text) }, e);
+			return asked == 1 ? 1 : errmsg_prefix(e, "%s", w->key_file);
+		rc = load(w, &(struct der){ (unsigned char *)text, strlen(text) }, e);
 		if (rc == 0)
 			keep(text);
 		explicit_bzero(text, sizeof(text));
 	}
 	if (rc == CERT_LOCKED)
 		return errmsg_set(e, "%s: none of the %d passphrases that were typed opens the key, or "
-		    "it is damaged", key_file(o->policy), TRIES);
-	return rc;
-}
-
-static int
-load_any(struct own *o, struct errmsg *e)
-{
-	struct errmsg other;
-	int rc;
-
-	if (o->policy->key_pass != NULL)
-		return load_with_file(o, e);
-	if ((rc = load(o, NULL, e)) != CERT_LOCKED)
-		return rc;
-	if ((rc = load_with_known(o, &other)) == CERT_LOCKED && ask != NULL)
-		rc = load_with_typed(o, &other);
-	if (rc == -1)
-		*e = other;
+		    "it is damaged", w->key_file, TRIES);
 	return rc;
 }
 
 int
-own_load(const struct tls_policy *p, struct der_list *chain, struct der *key, struct errmsg *e)
+passphrase_load(const char *cert, const char *key, const struct der *pass, struct der_list *chain,
+    struct der *der, int *loose, struct errmsg *e)
 {
-	struct own o = { .policy = p, .chain = chain, .key = key };
+	const struct wanted w = { .cert = cert, .key_file = key != NULL ? key : cert, .key = key,
+		.chain = chain, .der = der, .loose = loose };
+	struct errmsg other;
+	int rc = load(&w, pass, e);
 
-	if (load_any(&o, e) != 0)
-		return -1;
-	if (o.loose)
-		warn_loose(p, "private key", key_file(p));
-	return 0;
+	if (pass != NULL || rc != CERT_LOCKED)
+		return rc == 0 ? 0 : -1;
+	if ((rc = load_with_known(&w, &other)) == CERT_LOCKED && ask != NULL)
+		rc = load_with_typed(&w, &other);
+	if (rc == -1)
+		*e = other;
+	return rc == 0 ? 0 : -1;
 }

@@ -230,25 +230,26 @@ client13(WOLFSSL *ssl, const char *hint, char *identity, unsigned idmost,
 int
 psk_use(struct tls_context *c, const struct tls_policy *p, struct errmsg *e)
 {
+	WOLFSSL_CTX *ctx = c->shown[0].ctx;
 	const char *suites = p->max == TLS_1_2 ? SUITES12 :
 	    p->min == TLS_1_3 ? SUITE13 : SUITE13 ":" SUITES12;
 
 	if ((c->psk = psk_set_new(p, e)) == NULL)
 		return -1;
-	if (wolfSSL_CTX_set_cipher_list(c->ctx, suites) != WOLFSSL_SUCCESS)
+	if (wolfSSL_CTX_set_cipher_list(ctx, suites) != WOLFSSL_SUCCESS)
 		return errmsg_set(e, "wolfSSL lacks the cipher suites %s", suites);
 	if (p->server) {
-		wolfSSL_CTX_set_psk_server_callback(c->ctx, server12);
-		wolfSSL_CTX_set_psk_server_tls13_callback(c->ctx, server13);
+		wolfSSL_CTX_set_psk_server_callback(ctx, server12);
+		wolfSSL_CTX_set_psk_server_tls13_callback(ctx, server13);
 	} else {
-		wolfSSL_CTX_set_psk_client_callback(c->ctx, client12);
-		wolfSSL_CTX_set_psk_client_tls13_callback(c->ctx, client13);
+		wolfSSL_CTX_set_psk_client_callback(ctx, client12);
+		wolfSSL_CTX_set_psk_client_tls13_callback(ctx, client13);
 	}
-	if (p->max == TLS_1_3 && wolfSSL_CTX_only_dhe_psk(c->ctx) != 0)
+	if (p->max == TLS_1_3 && wolfSSL_CTX_only_dhe_psk(ctx) != 0)
 		return errmsg_set(e, "wolfSSL cannot leave PSK without a key exchange out");
 	/* As a client the library sees a key exchange only where the server takes the first share. */
 	c->shares[1] = 0;
-	wolfSSL_CTX_set_verify(c->ctx, p->server ? WOLFSSL_VERIFY_NONE :
+	wolfSSL_CTX_set_verify(ctx, p->server ? WOLFSSL_VERIFY_NONE :
 	    WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_EXCEPT_PSK, tls_session_verify);
 	return 0;
 }

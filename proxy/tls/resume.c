@@ -28,12 +28,12 @@ ticket_came(WOLFSSL *ssl, const unsigned char *ticket, int len, void *arg)
 }
 
 int
-resume_set_up(struct tls_context *c, const struct tls_policy *p, struct errmsg *e)
+resume_set_up(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
 {
-	if (p->min == TLS_1_2 && wolfSSL_CTX_UseSessionTicket(c->ctx) != WOLFSSL_SUCCESS)
+	if (p->min == TLS_1_2 && wolfSSL_CTX_UseSessionTicket(ctx) != WOLFSSL_SUCCESS)
 		return errmsg_set(e, "wolfSSL cannot resume sessions");
 	/* A resumed session has a key of its own that the ticket does not tell. */
-	if (p->max == TLS_1_3 && wolfSSL_CTX_only_dhe_psk(c->ctx) != 0)
+	if (p->max == TLS_1_3 && wolfSSL_CTX_only_dhe_psk(ctx) != 0)
 		return errmsg_set(e, "wolfSSL cannot resume sessions");
 	return 0;
 }

@@ -5,8 +5,8 @@
 
 /* Sessions of a client: from the pool into a handshake, and back. */
 
-/* Prepares a client's context for it.  Returns 0 or -1. */
-int resume_set_up(struct tls_context *, const struct tls_policy *, struct errmsg *);
+/* Prepares a context of the library's, a client's, for it.  Returns 0 or -1. */
+int resume_set_up(WOLFSSL_CTX *, const struct tls_policy *, struct errmsg *);
 
 /* Has the session told of tickets. */
 void resume_watch(struct tls_session *);

@@ -220,15 +220,17 @@ set_shares(WOLFSSL *ssl, const struct tls_context *c)
 }
 
 struct tls_session *
-session_make(struct tls_context *c, const char *const *names, size_t nnames, struct errmsg *e)
+session_make(struct tls_context *c, const struct tls_shown *shown, const char *const *names,
+    size_t nnames, struct errmsg *e)
 {
 	struct tls_session *s;
 
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		goto err0;
-	if ((s->ssl = wolfSSL_new(c->ctx)) == NULL)
+	if ((s->ssl = wolfSSL_new(shown->ctx)) == NULL)
 		goto err1;
 	s->context = tls_context_ref(c);
+	s->shown = shown;
 	s->names = names;
 	s->nnames = nnames;
 	wolfSSL_SSLSetIORecv(s->ssl, io_recv);
@@ -252,7 +254,7 @@ tls_session_new(struct tls_context *c, const char *name, const char *const *name
 {
 	struct tls_session *s;
 
-	if ((s = session_make(c, names, nnames, e)) == NULL)
+	if ((s = session_make(c, &c->shown[0], names, nnames, e)) == NULL)
 		return NULL;
 	if (set_sni(s->ssl, name) == 0 && protocols_use(&c->protocols, NULL, s->ssl) == 0)
 		return s;

@@ -24,6 +24,7 @@ struct ticket_grant {
 struct tls_session {
 	WOLFSSL *ssl;
 	struct tls_context *context;
+	const struct tls_shown *shown; /* which of its certificates */
 	struct tls_io *io; /* during a call */
 	struct cert_info *peer;
 	const struct psk *psk; /* of the context's set: whose key was used, once the handshake is done */
@@ -53,9 +54,10 @@ struct tls_session {
 	size_t fed; /* ciphertext of the handshake so far */
 };
 
-/* A session that has not said yet which names it asks for or offers.  NULL with the message filled. */
-struct tls_session *session_make(struct tls_context *, const char *const *names, size_t nnames,
-    struct errmsg *);
+/* A session that shows one of the context's certificates, and has not said yet which names it asks for or
+ * offers.  NULL with the message filled. */
+struct tls_session *session_make(struct tls_context *, const struct tls_shown *,
+    const char *const *names, size_t nnames, struct errmsg *);
 
 /* Once the handshake is done: finds the application protocol.  False: there is none and must be one. */
 bool session_agree(struct tls_session *);

@@ -23,18 +23,22 @@ static const char *const own_suites13[] = {
 static const char *const own_groups[] = { "X25519MLKEM768", "X25519", "P-256", "P-384" };
 
 /* The library's own names: it knows those of IANA only where it has its error texts. */
-static const struct {
+static const struct suite {
 	const char *iana, *library;
+	uint16_t code;
+	bool rsa; /* of TLS 1.2: with RSA certificates, not those of the other kinds */
 } suites[] = {
-	{ "TLS_AES_128_GCM_SHA256", "TLS13-AES128-GCM-SHA256" },
-	{ "TLS_AES_256_GCM_SHA384", "TLS13-AES256-GCM-SHA384" },
-	{ "TLS_CHACHA20_POLY1305_SHA256", "TLS13-CHACHA20-POLY1305-SHA256" },
-	{ "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256" },
-	{ "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256" },
-	{ "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384" },
-	{ "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "ECDHE-RSA-AES256-GCM-SHA384" },
-	{ "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305" },
-	{ "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305" },
+	{ "TLS_AES_128_GCM_SHA256", "TLS13-AES128-GCM-SHA256", 0x1301, false },
+	{ "TLS_AES_256_GCM_SHA384", "TLS13-AES256-GCM-SHA384", 0x1302, false },
+	{ "TLS_CHACHA20_POLY1305_SHA256", "TLS13-CHACHA20-POLY1305-SHA256", 0x1303, false },
+	{ "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256", 0xc02b, false },
+	{ "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256", 0xc02f, true },
+	{ "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384", 0xc02c, false },
+	{ "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "ECDHE-RSA-AES256-GCM-SHA384", 0xc030, true },
+	{ "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305", 0xcca9,
+	    false },
+	{ "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305", 0xcca8,
+	    true },
 };
 
 static const struct {
@@ -56,22 +60,29 @@ struct list {
 	size_t len;
 };
 
+static const struct suite *
+find_suite(const char *iana)
+{
+	for (size_t i = 0; i < COUNT(suites); i++)
+		if (strcmp(suites[i].iana, iana) == 0)
+			return &suites[i];
+	return NULL;
+}
+
 static int
 add_suite(struct list *l, const char *iana, struct errmsg *e)
 {
+	const struct suite *s = find_suite(iana);
 	int n;
 
-	for (size_t i = 0; i < COUNT(suites); i++) {
-		if (strcmp(suites[i].iana, iana) != 0)
-			continue;
-		n = snprintf(l->text + l->len, sizeof(l->text) - l->len, "%s%s",
-		    l->len > 0 ? ":" : "", suites[i].library);
-		if (n < 0 || (size_t)n >= sizeof(l->text) - l->len)
-			return errmsg_set(e, "these are too many cipher suites");
-		l->len += (size_t)n;
-		return 0;
-	}
-	return errmsg_set(e, "the cipher suite %.64s is not there", iana);
+	if (s == NULL)
+		return errmsg_set(e, "the cipher suite %.64s is not there", iana);
+	n = snprintf(l->text + l->len, sizeof(l->text) - l->len, "%s%s", l->len > 0 ? ":" : "",
+	    s->library);
+	if (n < 0 || (size_t)n >= sizeof(l->text) - l->len)
+		return errmsg_set(e, "these are too many cipher suites");
+	l->len += (size_t)n;
+	return 0;
 }
 
 static int
@@ -95,6 +106,20 @@ add_suites13(struct list *l, const struct tls_policy *p, struct errmsg *e)
 {
 	return p->nsuites13 > 0 ? add_suites(l, p->suites13, p->nsuites13, e) :
 	    add_suites(l, own_suites13, COUNT(own_suites13), e);
+}
+
+void
+tls_list_suites12(struct tls_context *c, const struct tls_policy *p)
+{
+	const char *const *names = p->nsuites12 > 0 ? p->suites12 : own_suites12;
+	size_t n = p->nsuites12 > 0 ? p->nsuites12 : COUNT(own_suites12);
+	const struct suite *s;
+
+	for (size_t i = 0; i < n && c->nsuites12 < SUITES12_MOST; i++)
+		if ((s = find_suite(names[i])) != NULL) {
+			c->suites12[c->nsuites12].code = s->code;
+			c->suites12[c->nsuites12++].rsa = s->rsa;
+		}
 }
 
 int
@@ -155,7 +180,8 @@ set_least_size(WOLFSSL_CTX *ctx, const int *rows, size_t n, struct errmsg *e)
 }
 
 int
-tls_set_groups(struct tls_context *c, const struct tls_policy *p, struct errmsg *e)
+tls_set_groups(struct tls_context *c, WOLFSSL_CTX *ctx, const struct tls_policy *p,
+    struct errmsg *e)
 {
 	const char *const *names = p->ngroups > 0 ? p->groups : own_groups;
 	size_t n = 0, all = p->ngroups > 0 ? p->ngroups : COUNT(own_groups);
@@ -169,9 +195,9 @@ tls_set_groups(struct tls_context *c, const struct tls_policy *p, struct errmsg 
 	}
 	if (n == 0)
 		return errmsg_set(e, "none of the curves is one of TLS 1.2: add X25519 or P-256");
-	if (wolfSSL_CTX_set_groups(c->ctx, ids, (int)n) != WOLFSSL_SUCCESS)
+	if (wolfSSL_CTX_set_groups(ctx, ids, (int)n) != WOLFSSL_SUCCESS)
 		return errmsg_set(e, "wolfSSL lacks one of the curves from %s on", names[0]);
 	if (p->max == TLS_1_3)
 		choose_shares(c, rows, n);
-	return p->server && p->min == TLS_1_2 ? set_least_size(c->ctx, rows, n, e) : 0;
+	return p->server && p->min == TLS_1_2 ? set_least_size(ctx, rows, n, e) : 0;
 }

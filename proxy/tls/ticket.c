@@ -304,21 +304,27 @@ ticket_adopt(struct tls_session *s)
 int
 ticket_set_up(struct tls_context *c, const struct tls_policy *p, struct errmsg *e)
 {
-	const unsigned hint = p->resume.seconds < 604800 ? p->resume.seconds : 604800;
-
 	if (ticket_keys_read(&c->ticket_keys, &p->resume, e) == -1)
 		return -1;
 	c->resume_seconds = p->resume.seconds;
 	records_room(p->resume.size);
-	if (wolfSSL_CTX_set_TicketEncCb(c->ctx, ticket_seal_or_open) != WOLFSSL_SUCCESS ||
-	    wolfSSL_CTX_set_TicketHint(c->ctx, (int)hint) != WOLFSSL_SUCCESS ||
-	    wolfSSL_CTX_set_timeout(c->ctx, p->resume.seconds) != WOLFSSL_SUCCESS)
+	return 0;
+}
+
+int
+ticket_use(WOLFSSL_CTX *ctx, const struct tls_policy *p, struct errmsg *e)
+{
+	const unsigned hint = p->resume.seconds < 604800 ? p->resume.seconds : 604800;
+
+	if (wolfSSL_CTX_set_TicketEncCb(ctx, ticket_seal_or_open) != WOLFSSL_SUCCESS ||
+	    wolfSSL_CTX_set_TicketHint(ctx, (int)hint) != WOLFSSL_SUCCESS ||
+	    wolfSSL_CTX_set_timeout(ctx, p->resume.seconds) != WOLFSSL_SUCCESS)
 		return errmsg_set(e, "wolfSSL cannot resume sessions");
 	/* Without it, whose ticket is refused gets no new one in TLS 1.2. */
-	if (p->min == TLS_1_2 && wolfSSL_CTX_UseSessionTicket(c->ctx) != WOLFSSL_SUCCESS)
+	if (p->min == TLS_1_2 && wolfSSL_CTX_UseSessionTicket(ctx) != WOLFSSL_SUCCESS)
 		return errmsg_set(e, "wolfSSL cannot resume sessions");
 	/* A resumed session has a key of its own that the ticket does not tell. */
-	if (p->max == TLS_1_3 && wolfSSL_CTX_only_dhe_psk(c->ctx) != 0)
+	if (p->max == TLS_1_3 && wolfSSL_CTX_only_dhe_psk(ctx) != 0)
 		return errmsg_set(e, "wolfSSL cannot resume sessions");
 	return 0;
 }

@@ -15,7 +15,9 @@ int ticket_seal_or_open(WOLFSSL *, unsigned char *name, unsigned char *iv,
  * -1 where nothing was granted, or there is no memory. */
 int ticket_adopt(struct tls_session *);
 
-/* Makes a server's context resume.  Returns 0 or -1. */
+/* Makes a server's context resume: first its keys, then each context of the library's.  Returns 0 or
+ * -1. */
+int ticket_use(WOLFSSL_CTX *, const struct tls_policy *, struct errmsg *);
 int ticket_set_up(struct tls_context *, const struct tls_policy *, struct errmsg *);
 
 #endif

@@ -187,8 +187,10 @@ policy_make(const struct conf_service *c, struct tls_policy *p, struct errmsg *e
 	*p = (struct tls_policy){
 		.server = !c->client,
 		.service = c->name,
-		.cert = c->cert,
-		.key = c->key,
+		.certs = (const char *const *)c->cert.items,
+		.ncerts = c->cert.n,
+		.keys = (const char *const *)c->key.items,
+		.nkeys = c->key.n,
 		.key_pass = c->key_pass,
 		.min = version_of(min),
 		.max = version_of(max),

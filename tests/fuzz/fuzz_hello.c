@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tls/hello.h"
+#include "tls/kind_priv.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *, size_t);
 
@@ -26,8 +27,8 @@ parse(const struct hello_reader *r)
 	inside(r, h.alpn, h.alpn_len);
 	inside(r, h.sigalgs, 2 * h.nsigalgs);
 	hello_offers_protocol(&h, "h2");
-	hello_takes_rsa(&h);
-	hello_takes_ecdsa(&h);
+	for (int k = KIND_P256; k <= KIND_RSA; k++)
+		own_suits(own_kind((enum own_key)k), &h, h.tls13);
 }
 
 int

@@ -52,7 +52,7 @@ START_TEST(server)
 	ck_assert(!s->client);
 	ck_assert_str_eq(s->accept.items[0].port, "4433");
 	ck_assert_str_eq(s->connect.items[0].port, "6379");
-	ck_assert_str_eq(s->cert, "s.pem");
+	ck_assert_str_eq(s->cert.items[0], "s.pem");
 	ck_assert_uint_eq(s->peer.n, 2);
 	ck_assert_str_eq(s->peer.items[1], "d=e.crt");
 	ck_assert_str_eq(s->cafile.items[0], "ca.crt");
@@ -94,8 +94,8 @@ START_TEST(dashes)
 {
 	struct config *config = parsed(SERVER " --cert -odd --key=--odder");
 
-	ck_assert_str_eq(config->services[0].cert, "-odd");
-	ck_assert_str_eq(config->services[0].key, "--odder");
+	ck_assert_str_eq(config->services[0].cert.items[1], "-odd");
+	ck_assert_str_eq(config->services[0].key.items[0], "--odder");
 	config_free(config);
 }
 END_TEST

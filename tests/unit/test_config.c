@@ -29,8 +29,8 @@ START_TEST(defaults)
 	ck_assert(s->client);
 	ck_assert_uint_eq(s->accept.n, 0);
 	ck_assert_uint_eq(s->connect.n, 0);
-	ck_assert_ptr_null(s->cert);
-	ck_assert_ptr_null(s->key);
+	ck_assert_uint_eq(s->cert.n, 0);
+	ck_assert_uint_eq(s->key.n, 0);
 	ck_assert(!s->insecure);
 	ck_assert_int_eq(s->version_min, VERSION_TLS12);
 	ck_assert_int_eq(s->version_max, VERSION_TLS13);

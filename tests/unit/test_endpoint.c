@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "net/sock.h"
+#include "onefile.h"
 #include "tls/keygen.h"
 #include "tls/library.h"
 #include "tunnel/endpoint.h"
@@ -146,7 +147,7 @@ session(bool server, enum tls_version max)
 	struct tls_session *s;
 	struct errmsg e;
 
-	p.cert = file(server ? "server" : "client", ".pem");
+	SET_CERT(p, file(server ? "server" : "client", ".pem"));
 	ck_assert_ptr_nonnull(p.trust = trust_new());
 	if (trust_add_peers(p.trust, file(server ? "client" : "server", ".pem"), &e) !=
 		0 ||

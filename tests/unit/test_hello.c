@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tls/hello.h"
+#include "tls/kind_priv.h"
 
 /* A hello in the making. */
 static struct {
@@ -107,6 +108,13 @@ usual(void)
 	finish();
 }
 
+/* Whether the client can use certificates of a kind, as far as its signatures and groups tell. */
+static bool
+takes(const struct hello *h, enum own_key key)
+{
+	return own_suits(own_kind(key), h, h->tls13);
+}
+
 static void
 assert_usual(const struct hello_reader *r)
 {
@@ -119,9 +127,13 @@ assert_usual(const struct hello_reader *r)
 	ck_assert(!hello_offers_protocol(&h, "http/1"));
 	ck_assert(!hello_offers_protocol(&h, ""));
 	ck_assert(h.tls13);
-	ck_assert(hello_takes_ecdsa(&h));
-	ck_assert(hello_takes_ed25519(&h));
-	ck_assert(!hello_takes_rsa(&h));
+	ck_assert(takes(&h, KIND_P256));
+	ck_assert(takes(&h, KIND_ED25519));
+	ck_assert(!takes(&h, KIND_RSA));
+	ck_assert(hello_offers_suite(&h, 0x1301));
+	ck_assert(!hello_offers_suite(&h, 0x1302));
+	ck_assert(hello_knows_group(&h, 29));
+	ck_assert(!hello_knows_group(&h, 23));
 }
 
 static const size_t sizes[] = { 1, 2, 3, 4, 5, 6, 40, 100, 16384 };
@@ -266,9 +278,9 @@ START_TEST(nothing_said)
 	ck_assert(hello_parse(&r, &h));
 	ck_assert_str_eq(h.name, "");
 	ck_assert(!h.tls13);
-	ck_assert(hello_takes_ecdsa(&h));
-	ck_assert(hello_takes_rsa(&h));
-	ck_assert(!hello_takes_ed25519(&h));
+	ck_assert(takes(&h, KIND_P256));
+	ck_assert(takes(&h, KIND_RSA));
+	ck_assert(!takes(&h, KIND_ED25519));
 	ck_assert(!hello_offers_protocol(&h, "h2"));
 	hello_free(&r);
 }
@@ -296,7 +308,52 @@ START_TEST(rsa)
 		cut(16384);
 		ck_assert_int_eq(hello_read(&r, wire, wire_len), HELLO_WHOLE);
 		ck_assert(hello_parse(&r, &h));
-		ck_assert(hello_takes_rsa(&h) == rows[i].takes);
+		ck_assert(takes(&h, KIND_RSA) == rows[i].takes);
+		hello_free(&r);
+	}
+}
+END_TEST
+
+/* Which certificates suit which client: by the curve in TLS 1.3, by the groups before. */
+START_TEST(kinds)
+{
+	static const struct {
+		enum own_key kind;
+		const char *schemes, *groups;
+		bool tls13, takes;
+	} rows[] = {
+		{ KIND_P256, "\0\2\4\3", NULL, true, true },
+		{ KIND_P256, "\0\2\5\3", NULL, true, false },
+		{ KIND_P256, "\0\2\5\3", NULL, false, true },
+		{ KIND_P384, "\0\2\5\3", NULL, true, true },
+		{ KIND_P384, "\0\2\4\3", NULL, true, false },
+		{ KIND_P384, "\0\2\4\3", "\0\2\0\x18", false, true },
+		{ KIND_P384, "\0\2\4\3", "\0\2\0\x17", false, false },
+		{ KIND_P384, "\0\2\5\3", "\0\2\0\x17", true, true },
+		{ KIND_P521, "\0\2\6\3", NULL, true, true },
+		{ KIND_P521, "\0\2\4\3", NULL, true, false },
+		{ KIND_ED25519, "\0\2\10\7", "\0\2\0\x17", false, true },
+		{ KIND_ED25519, "\0\2\10\10", NULL, true, false },
+		{ KIND_RSA, "\0\2\4\1", "\0\2\0\x1d", false, true },
+		{ KIND_PSS, "\0\2\10\11", NULL, true, true },
+		{ KIND_PSS, "\0\2\10\4", NULL, true, false },
+	};
+	struct hello h;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct hello_reader r = { 0 };
+
+		begin();
+		if (rows[i].groups != NULL)
+			add(10, rows[i].groups, 4);
+		add(13, rows[i].schemes, 4);
+		if (rows[i].tls13)
+			add(43, "\2\3\4", 3);
+		finish();
+		cut(16384);
+		ck_assert_int_eq(hello_read(&r, wire, wire_len), HELLO_WHOLE);
+		ck_assert(hello_parse(&r, &h));
+		ck_assert_msg(takes(&h, rows[i].kind) == rows[i].takes, "row %zu", i);
 		hello_free(&r);
 	}
 }
@@ -388,6 +445,7 @@ main(void)
 	tcase_add_test(tc, odd_names);
 	tcase_add_test(tc, nothing_said);
 	tcase_add_test(tc, rsa);
+	tcase_add_test(tc, kinds);
 	tcase_add_loop_test(tc, malformed, 0, COUNT(bad));
 	tcase_add_test(tc, cut_short);
 	suite_add_tcase(suite, tc);

@@ -232,8 +232,8 @@ static const struct {
 	    "x:7: \"protocolHost = a\": ignored: protocol = none makes no use of it\n" },
 	{ "TIMEOUTbusy=20\n" PLAIN_SERVER "verifyChain=yes\nCAfile=a\nabort=compat\n", "" },
 	/* What is said twice, but not what is said anew in a section, or added to. */
-	{ SERVER "cert=t.pem\n",
-	    "x:7: \"cert=t.pem\": x:5 counts no more: the option holds one value, the last\n" },
+	{ SERVER "keyPass=a\nkeyPass=b\n",
+	    "x:8: \"keyPass=b\": x:7 counts no more: the option holds one value, the last\n" },
 	{ "delay=yes\ndelay=no\n" SERVER,
 	    "x:2: \"delay=no\": x:1 counts no more: the option holds one value, the last\n" },
 	{ "pid=/a\npid=\n" SERVER,
@@ -364,9 +364,25 @@ START_TEST(defaults_of_the_moment)
 	ck_assert_uint_eq(c->nservices, 2);
 	ck_assert_str_eq(c->services[0].name, "one");
 	ck_assert_uint_eq(c->services[0].timeout_idle, 2);
-	ck_assert_str_eq(c->services[0].cert, "b");
+	ck_assert_str_eq(c->services[0].cert.items[0], "b");
 	ck_assert_uint_eq(c->services[1].timeout_idle, 1);
-	ck_assert_str_eq(c->services[1].cert, "a");
+	ck_assert_str_eq(c->services[1].cert.items[0], "a");
+	config_free(c);
+}
+END_TEST
+
+/* Several certificates, and which of them are the section's own. */
+START_TEST(certificates)
+{
+	struct config *c = must_load("accept=1\nconnect=2\ncert=a\ncert=b\nkey=k\n[one]\n"
+	    "[two]\ncert=c\nkey=m\nkey=n\n");
+
+	ck_assert_uint_eq(c->services[0].cert.n, 2);
+	ck_assert_str_eq(c->services[0].cert.items[1], "b");
+	ck_assert_uint_eq(c->services[0].key.n, 1);
+	ck_assert_uint_eq(c->services[1].cert.n, 1);
+	ck_assert_str_eq(c->services[1].cert.items[0], "c");
+	ck_assert_uint_eq(c->services[1].key.n, 2);
 	config_free(c);
 }
 END_TEST
@@ -424,14 +440,14 @@ END_TEST
 START_TEST(scalars)
 {
 	struct config *c = must_load("debug=authpriv.5\ndebug=6\nsetuid=a\n[s]\naccept=1\n"
-	    "connect=2\ncert=a\ncert=b\ndebug=7\nsetuid=b\n");
+	    "connect=2\ncert=a\nkeyPass=a\nkeyPass=b\ndebug=7\nsetuid=b\n");
 
 	ck_assert_int_eq(c->debug, 6);
 	ck_assert_int_eq(c->facility, LOG_DAEMON);
 	ck_assert_str_eq(c->setuid, "a");
 	ck_assert_int_eq(c->services[0].debug, 7);
 	ck_assert_str_eq(c->services[0].setuid, "b");
-	ck_assert_str_eq(c->services[0].cert, "b");
+	ck_assert_str_eq(c->services[0].key_pass, "b");
 	config_free(c);
 }
 END_TEST
@@ -557,6 +573,7 @@ main(void)
 	tcase_add_test(tc, statuses);
 	tcase_add_test(tc, defaults_of_the_moment);
 	tcase_add_test(tc, lists_of_sections);
+	tcase_add_test(tc, certificates);
 	tcase_add_test(tc, names_verbatim);
 	tcase_add_test(tc, cases);
 	tcase_add_test(tc, scalars);

@@ -17,6 +17,7 @@
 #include "tunnel/tunnel.h"
 
 #include "heap.h"
+#include "onefile.h"
 
 /* Heap that an open, idle tunnel may own, all told. */
 #define IDLE_MAX ((size_t)8 * 1024)
@@ -63,7 +64,7 @@ context(bool server, const char *cert, const char *peer, enum tls_version max)
 	struct tls_context *c = NULL;
 	struct errmsg e = { "" };
 
-	p.cert = file(cert);
+	SET_CERT(p, file(cert));
 	if ((p.trust = trust_new()) == NULL)
 		return NULL;
 	if (trust_add_peers(p.trust, file(peer), &e) == 0)

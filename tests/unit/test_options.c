@@ -162,6 +162,9 @@ END_TEST
 static const struct {
 	const char *name, *value, *message;
 } bad[] = {
+	{ "alpn", "", "alpn: a name is empty" },
+	{ "alpn", "h2,a b", "\"a b\" is no protocol's name" },
+	{ "alpn", "h2,h2", "h2 is named twice" },
 	{ "accept", "", "accept: the address is empty" },
 	{ "connect", "host:", "connect: \"host:\" lacks the port" },
 	{ "cert", "", "cert: " PATH_MESSAGE },
@@ -248,8 +251,9 @@ START_TEST(refuses)
 	ck_assert_uint_eq(service->peer.n, 0);
 	ck_assert_uint_eq(service->cafile.n, 0);
 	ck_assert_uint_eq(service->checkhost.n, 0);
-	ck_assert_ptr_null(service->cert);
-	ck_assert_ptr_null(service->key);
+	ck_assert_uint_eq(service->cert.n, 0);
+	ck_assert_uint_eq(service->key.n, 0);
+	ck_assert_uint_eq(service->alpn.n, 0);
 	ck_assert_str_eq(service->name, "test");
 	ck_assert(!service->insecure);
 	ck_assert_int_eq(service->version_min, VERSION_TLS12);
@@ -272,9 +276,9 @@ set(const char *name, const char *value)
 
 START_TEST(scalars_reach_their_fields)
 {
-	set("cert", "a");
-	set("cert", "b"); /* the later one counts */
-	set("key", "k");
+	set("keyPass", "a");
+	set("keyPass", "b"); /* the later one counts */
+	set("alpnRequire", "yes");
 	set("service", "n");
 	set("insecure", "yes");
 	set("abort", "compat");
@@ -288,8 +292,8 @@ START_TEST(scalars_reach_their_fields)
 	set("workerThreads", "8");
 	set("accel", "off");
 	set("debug", "warning");
-	ck_assert_str_eq(service->cert, "b");
-	ck_assert_str_eq(service->key, "k");
+	ck_assert_str_eq(service->key_pass, "b");
+	ck_assert(service->alpn_require);
 	ck_assert_str_eq(config->ident, "n");
 	ck_assert(service->insecure);
 	ck_assert_int_eq(service->abort, ABORT_COMPAT);

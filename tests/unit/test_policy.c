@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "certs.h"
+#include "onefile.h"
 #include "tls/library.h"
 #include "tls/session.h"
 
@@ -26,7 +27,8 @@ policy(bool is_server)
 {
 	return (struct tls_policy){ .server = is_server,
 		.service = "test",
-		.cert = is_server ? certs_path("p384_pair", ".pem") : NULL,
+		.certs = one_file(certs_path("p384_pair", ".pem")),
+		.ncerts = is_server ? 1 : 0,
 		.min = TLS_1_2,
 		.max = TLS_1_3,
 		.ask = is_server ? TLS_ASK_NOT : TLS_ASK_REQUIRED,
@@ -281,7 +283,7 @@ START_TEST(asking)
 
 	c.max = versions[_i % 2];
 	if (ask_rows[row].cert != NULL)
-		c.cert = certs_path(ask_rows[row].cert, ".pem");
+		SET_CERT(c, certs_path(ask_rows[row].cert, ".pem"));
 	s.ask = ask_rows[row].ask;
 	s.insecure = ask_rows[row].insecure;
 	s.outcasts = ask_rows[row].outcasts;
@@ -312,7 +314,7 @@ START_TEST(outcasts_leave_nothing_behind)
 	sc = make(&s);
 	c.max = versions[_i];
 	for (int i = 0; i < COUNT(visitors); i++) {
-		c.cert = certs_path(visitors[i], ".pem");
+		SET_CERT(c, certs_path(visitors[i], ".pem"));
 		cc = make(&c);
 		client = (struct end){ .r = IO_WANT,
 			.s = tls_session_new(cc, NULL, NULL, 0, &e) };
@@ -380,6 +382,7 @@ digest_of(const struct tls_policy *p, unsigned char *digest)
 START_TEST(digest_tells_inputs_apart)
 {
 	static const char *const list[] = { E256, ECHA };
+	const char *const two[] = { certs_path("leaf_pair", ".pem"), certs_path("p384_pair", ".pem") };
 	unsigned char digests[32][TLS_DIGEST];
 	struct tls_policy p = policy(true), q;
 	struct errmsg e;
@@ -399,8 +402,11 @@ START_TEST(digest_tells_inputs_apart)
 	ADD(q.level = 3);
 	ADD(q.ask = TLS_ASK_OPTIONAL);
 	ADD(q.outcasts = true);
-	ADD(q.cert = certs_path("leaf_pair", ".pem"));
-	ADD(q.key = certs_path("leaf_pair", ".pem"));
+	ADD(SET_CERT(q, certs_path("leaf_pair", ".pem")));
+	ADD((q.certs = two, q.ncerts = 2));
+	ADD((q.protocols = list, q.nprotocols = 1));
+	ADD(q.require_protocol = true);
+	ADD(SET_KEY(q, certs_path("leaf_pair", ".pem")));
 	trust_set_level(p.trust, 3);
 	ADD((void)0);
 	ck_assert_int_eq(trust_add_file(p.trust, certs_path("root_b", ".pem"), &e), 0);
@@ -432,12 +438,12 @@ START_TEST(same_inputs_same_context)
 	p.trust = trust_root();
 	ck_assert_ptr_eq(again = tls_context_renew(&p, c, &e), c);
 	p.trust = trust_root();
-	p.cert = certs_path("leaf_pair", ".pem");
+	SET_CERT(p, certs_path("leaf_pair", ".pem"));
 	ck_assert_ptr_nonnull(other = tls_context_renew(&p, c, &e));
 	ck_assert_ptr_ne(other, c);
 	/* A failure leaves the old one alone, and the trust to us. */
 	p.trust = trust_root();
-	p.cert = "/nowhere/at/all";
+	SET_CERT(p, "/nowhere/at/all");
 	ck_assert_ptr_null(tls_context_renew(&p, c, &e));
 	trust_free(p.trust);
 	tls_context_unref(other);
@@ -454,7 +460,7 @@ START_TEST(replaced_file)
 	char path[300];
 
 	snprintf(path, sizeof(path), "%s/changing.pem", certs_folder);
-	p.cert = path;
+	SET_CERT(p, path);
 	p.trust = trust_root();
 	ck_assert_int_eq(symlink(certs_path("leaf_pair", ".pem"), path), 0);
 	digest_of(&p, before);

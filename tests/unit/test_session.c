@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "onefile.h"
 #include "tls/keygen.h"
 #include "tls/library.h"
 #include "tls/session.h"
@@ -316,7 +317,8 @@ context(bool is_server, const char *cert, const char *peer, const char *ca,
 	struct errmsg e;
 
 	ck_assert_ptr_nonnull(p.trust = trust_new());
-	p.cert = cert == NULL ? NULL : file(cert, ".pem");
+	if (cert != NULL)
+		SET_CERT(p, file(cert, ".pem"));
 	p.insecure = peer == NULL && ca == NULL;
 	p.ask = p.insecure ? TLS_ASK_OPTIONAL : TLS_ASK_REQUIRED;
 	if (peer != NULL && trust_add_peers(p.trust, file(peer, ".crt"), &e) != 0)
@@ -973,7 +975,7 @@ assert_store_is_empty(struct tls_context *c)
 	static const char *const seen[] = { "sub_leaf", "code_leaf", "sub", "code",
 		"evil_leaf", "mallory_leaf", "odd_leaf", "weak_leaf", "client",
 		"server" };
-	WOLFSSL_CERT_MANAGER *cm = wolfSSL_CTX_GetCertManager(c->ctx);
+	WOLFSSL_CERT_MANAGER *cm = wolfSSL_CTX_GetCertManager(c->shown[0].ctx);
 	int rc;
 
 	for (int i = 0; i < COUNT(seen); i++) {
@@ -1253,7 +1255,8 @@ END_TEST
 START_TEST(outcasts_prove_their_key)
 {
 	struct tls_policy p = { .server = true, .service = "test", .min = TLS_1_2,
-		.max = TLS_1_3, .cert = file("server", ".pem"), .outcasts = true };
+		.max = TLS_1_3, .certs = one_file(file("server", ".pem")),
+		.ncerts = 1, .outcasts = true };
 	struct tls_context *sc;
 	struct errmsg e;
 

@@ -92,8 +92,8 @@ START_TEST(one_a_hello)
 	struct tls_session s = { .context = &c, .judged = true, .verdict = TRUST_OK };
 	struct ticket a = { .len = THEIRS }, b = { .len = THEIRS };
 
-	ck_assert_ptr_nonnull(c.ctx = wolfSSL_CTX_new(wolfTLSv1_3_client_method()));
-	ck_assert_ptr_nonnull(s.ssl = wolfSSL_new(c.ctx));
+	ck_assert_ptr_nonnull(c.shown[0].ctx = wolfSSL_CTX_new(wolfTLSv1_3_client_method()));
+	ck_assert_ptr_nonnull(s.ssl = wolfSSL_new(c.shown[0].ctx));
 	wolfSSL_SetIOReadCtx(s.ssl, &s);
 	ck_assert_int_eq(call(&s, &a, 1), WOLFSSL_TICKET_RET_OK);
 	ck_assert_int_eq(call(&s, &b, 1), WOLFSSL_TICKET_RET_OK);
@@ -111,7 +111,7 @@ START_TEST(one_a_hello)
 	s.grant = (struct ticket_grant){ .given = false };
 	ck_assert_int_eq(open_copy(&s, &b), WOLFSSL_TICKET_RET_OK);
 	wolfSSL_free(s.ssl);
-	wolfSSL_CTX_free(c.ctx);
+	wolfSSL_CTX_free(c.shown[0].ctx);
 }
 END_TEST
 
