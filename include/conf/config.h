@@ -156,6 +156,10 @@ struct conf_service {
 	struct conf_strings crlfile, crlpath; /* lists of revoked certificates */
 	bool crl_check_chain;         /* of the CAs on the path, too */
 	enum conf_crl_policy crl_policy;
+	char *ocsp_url;               /* responder, or NULL */
+	bool ocsp_aia;                /* … those that certificates name */
+	bool ocsp_require, ocsp_nonce;
+	struct conf_strings ocsp_flags;
 	enum conf_expired expired_peers;
 	bool insecure;
 	bool verify_chain;            /* stunnel's: a path to a CA in cafile/capath */
@@ -191,6 +195,7 @@ struct conf_service {
 	bool reset;                   /* stunnel's: a reset tells the plain side of an error */
 	unsigned timeout_busy;
 	unsigned timeout_connect;
+	unsigned timeout_ocsp;
 	unsigned timeout_idle;
 	unsigned timeout_close;
 

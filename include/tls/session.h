@@ -111,6 +111,21 @@ enum iores tls_session_finish(struct tls_session *, struct tls_io *);
 /* Why the session failed: what the peer presented, which rule refused, which alert went where. */
 const char *tls_session_failure(struct tls_session *, struct errmsg *);
 
+/*
+ * What there is to ask about the peer of a session whose handshake is done (tls/ocsp.h): its
+ * certificate first, then the CAs above, without the anchor; none where no CA vouches for it.  The
+ * caller frees them.  Returns how many, at most so many, or -1 with the message filled.
+ */
+struct ocsp_question;
+#define TLS_QUESTIONS ((size_t)10)
+int tls_session_questions(const struct tls_session *, struct ocsp_question **, struct errmsg *);
+
+/* The peer of a session that is done may not pass after all, for that reason, which is a refusal
+ * like any other: tls_session_refused(), tls_session_failure().  tell: the alert that says so goes
+ * to out. */
+void tls_session_refuse(struct tls_session *, enum trust_verdict, const struct errmsg *why,
+    bool tell, struct tls_io *);
+
 /* Whether the peer has sent anything at all. */
 bool tls_session_began(const struct tls_session *);
 

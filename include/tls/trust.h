@@ -35,6 +35,7 @@ struct trust;
 	X(TRUST_BAD_CHAIN, "certificate chain breaks a rule")                  \
 	X(TRUST_WRONG_NAME, "certificate names another host")                  \
 	X(TRUST_REVOKED, "certificate is revoked")                             \
+	X(TRUST_STATUS_UNKNOWN, "not known whether it is revoked (OCSP)")     \
 	X(TRUST_CRL_EXPIRED, "list of revoked certificates is out of date")    \
 	X(TRUST_CRL_MISSING, "no list of revoked certificates")                \
 	X(TRUST_DENIED, "denied by the rules")

@@ -87,6 +87,11 @@ bool endpoint_is_echo(const struct endpoint *);
  */
 enum iores endpoint_handshake(struct endpoint *, struct stage *);
 
+/* The peer of a TLS session that is done may not pass: tls_session_refuse().  IO_OK, or the alert
+ * cannot be told: IO_RESET, IO_NOMEM. */
+enum iores endpoint_refuse(struct endpoint *, struct stage *, enum trust_verdict,
+    const struct errmsg *, bool tell);
+
 /* Frees it, closing in order or with a reset.  It must have left its loop; one freed
  * or never made (all zero) is left alone. */
 void endpoint_close(struct endpoint *);

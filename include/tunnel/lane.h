@@ -57,7 +57,7 @@ struct lane {
 	struct tunnel **last;      /* where the next one is added */
 	struct crowd crowd;
 	struct loop_timer telling; /* of failures that were not logged */
-	struct opening *askers;    /* those that wait for a name */
+	struct opening *askers;    /* those that wait for a name, or a responder */
 	struct acceptor *acceptor; /* accept lanes only */
 	struct list list;
 	struct recheck recheck;

@@ -10,6 +10,7 @@
 #include "net/resolve.h"
 #include "tunnel/ebb.h"
 #include "tunnel/lane.h"
+#include "tunnel/ocsp.h"
 #include "tunnel/source.h"
 
 /* The threads and what they share. */
@@ -19,6 +20,7 @@ struct pool {
 	struct lane *accept;  size_t naccept;
 	struct lane *work;    size_t nwork;
 	struct resolver *resolver;
+	struct ocsp_desk *ocsp;
 	struct sources *sources;
 	atomic_uint max_tunnels;   /* no more than the loops were made for */
 	struct helper *helper;     /* who starts programs; NULL: none is ever started */

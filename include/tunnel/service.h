@@ -37,6 +37,8 @@ struct service {
 	size_t nnamed;
 	struct addr_list sources;        /* what local means */
 	struct sock_setup setup;         /* of its sockets */
+	unsigned ocsp_flags;             /* of tls/ocsp.h */
+	atomic_ullong unasked;           /* peers let pass although no responder knew them */
 	atomic_ullong reported;          /* peers that rules which only report would refuse */
 	atomic_uint turns;               /* of its targets, with failover = rr */
 };
@@ -57,6 +59,9 @@ bool service_same_rules(const struct service *, const struct service *);
 
 /* Counts one more of them; returns how many there are. */
 unsigned long long service_count_reported(struct service *);
+
+/* The same of those let pass although no responder knew whether they are revoked. */
+unsigned long long service_count_unasked(struct service *);
 
 struct service *service_ref(struct service *);
 void service_unref(struct service *);

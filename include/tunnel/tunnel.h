@@ -27,6 +27,7 @@
  */
 struct tunnel;
 struct exec;
+struct ocsp_talk;
 struct starter;
 
 enum verdict {
@@ -63,6 +64,7 @@ struct opening {
 	bool talking;               /* … has begun */
 	bool heard_client;          /* something came from the accepted side */
 	struct buf heard[2];        /* bytes that no talk has taken yet, by side */
+	struct ocsp_talk *ocsp;     /* what is asked about the peer; NULL: nothing yet */
 	struct hello_reader hello;  /* read before the session is made, or empty */
 	bool heard_hello;           /* … which the time of the handshake began with */
 	size_t thrown_away;         /* bytes that came after the handshake had failed */

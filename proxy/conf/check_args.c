@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "conf/config.h"
+#include "conf/ocsp.h"
 #include "conf/protocol.h"
 #include "conf/rule.h"
 #include "conf/sslopt.h"
@@ -209,6 +210,22 @@ check_revocation(const struct conf_service *s, struct errmsg *why)
 }
 
 static int
+check_ocsp(const struct conf_service *s, struct errmsg *why)
+{
+	const char *option = ocsp_check(s, why);
+
+	if (option != NULL)
+		return errmsg_prefix(why, "%s", option);
+	if (ocsp_asks(s) && !has_cas(s))
+		return errmsg_set(why, "--ocsp and --ocspaia need the CA that vouches for the peer: add "
+		    "--cafile ca.crt");
+	if (!ocsp_asks(s) && (s->ocsp_nonce || !s->ocsp_require || s->ocsp_flags.n > 0))
+		return errmsg_set(why, "--ocspnonce, --ocsprequire and --ocspflag do nothing by "
+		    "themselves: add --ocspaia or --ocsp URL");
+	return 0;
+}
+
+static int
 check_rules(const struct conf_service *s, struct errmsg *why)
 {
 	const struct conf_rule *line;
@@ -259,7 +276,7 @@ config_check(const struct config *config, struct errmsg *why)
 	static int (*const checks[])(
 	    const struct conf_service *, struct errmsg *) = { check_missing, check_accept,
 		check_connect, check_cert, check_trust, check_names, check_rules,
-		check_revocation, check_sni,
+		check_revocation, check_ocsp, check_sni,
 		check_versions, check_protocol };
 	size_t i, j;
 

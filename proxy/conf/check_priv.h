@@ -45,6 +45,9 @@ bool judge_names(const struct conf_service *);
 /* Certificates and who may pass. */
 void check_identity(struct judge *);
 
+/* Responders that are asked about peers. */
+void check_ocsp(struct judge *);
+
 /* Warns of the defaults of stunnel's profile that are weaker than ours. */
 void check_weak(struct judge *);
 

@@ -311,6 +311,7 @@ check_identity(struct judge *j)
 	check_redirect(j);
 	check_level(j);
 	check_revocation(j);
+	check_ocsp(j);
 	check_sni(j);
 	check_alpn(j);
 	check_resumption(j);

@@ -13,7 +13,6 @@
 /* Not for us to do: judged by its shape, then refused but for the harmless value. */
 #define REFUSED(why) .status = OPTION_REFUSED, .note = (why)
 #define IGNORED(why) .status = OPTION_IGNORED, .note = (why)
-#define NOT_YET REFUSED("it is not built yet")
 
 #define NO_ENGINES "wolfSSL has no engines and no providers"
 #define OWN_SEED "random numbers come from the kernel"
@@ -134,6 +133,24 @@ const struct option option_table[] = {
 	    WORDS("strict", "soft"), .argument = "strict|soft", .initial = "strict",
 	    .help = "What becomes of a peer when the CRL of its issuer is missing or out of "
 	        "date: refused, or let pass with a line in the log." },
+	{ .name = "OCSP", .type = OPTION_TEXT, SERVICE(ocsp_url), BOTH,
+	    .argument = "URL",
+	    .help = "The responder (http://) that is asked whether the peer's certificate is "
+	        "revoked." },
+	{ .name = "OCSPaia", .type = OPTION_FLAG, SERVICE(ocsp_aia), BOTH,
+	    .argument = "yes|no", .initial = "no",
+	    .help = "Ask the responders that certificates name themselves, about the peer and the "
+	        "CAs between." },
+	{ .name = "OCSPrequire", .type = OPTION_FLAG, SERVICE(ocsp_require), BOTH,
+	    .argument = "yes|no", .initial = "yes",
+	    .help = "Refuse a peer about whom no responder gives an answer." },
+	{ .name = "OCSPnonce", .type = OPTION_FLAG, SERVICE(ocsp_nonce), BOTH,
+	    .argument = "yes|no", .initial = "no",
+	    .help = "Ask for each connection anew, with a nonce that the answer must have." },
+	{ .name = "OCSPflag", .type = OPTION_TEXTS, SERVICE(ocsp_flags), BOTH,
+	    .argument = "FLAG",
+	    .help = "With NODELEGATED or NOINTERN, only answers count that the CA itself has "
+	        "signed." },
 	{ .name = "expiredPeers", .type = OPTION_CHOICE, SERVICE(expired_peers), BOTH, OURS,
 	    WORDS("end", "keep"), .argument = "end|keep", .initial = "end",
 	    .help = "What becomes of an open tunnel when the peer's certificate expires." },
@@ -278,6 +295,10 @@ const struct option option_table[] = {
 	{ .name = "TIMEOUTconnect", .type = OPTION_SECONDS, SERVICE(timeout_connect),
 	    BOTH, .argument = "SECONDS", .initial = "10", RANGE(1, YEAR),
 	    .help = "The seconds that connecting to one address may take." },
+	{ .name = "TIMEOUTocsp", .type = OPTION_SECONDS, SERVICE(timeout_ocsp), BOTH,
+	    .argument = "SECONDS", .initial = "5", RANGE(1, YEAR),
+	    .help = "The seconds that one responder (OCSP) gets, from looking up its name to its "
+	        "whole answer." },
 	{ .name = "TIMEOUTidle", .type = OPTION_SECONDS, SERVICE(timeout_idle), BOTH,
 	    .argument = "SECONDS", .initial = "43200", RANGE(1, YEAR),
 	    .help = "The seconds after which a tunnel ends that moved no byte." },
@@ -384,24 +405,6 @@ const struct option option_table[] = {
 	{ .name = "reloadOnChange", .type = OPTION_FLAG, GLOBAL(reload_on_change), OURS,
 	    .argument = "yes|no", .initial = "yes",
 	    .help = "Reload when the configuration or a file that it names is replaced." },
-
-	/* What 3 of 4 brings. */
-
-	{ .name = "OCSP", .type = OPTION_TEXT, SERVICE(sni), NOT_YET,
-	    .argument = "URL", .help = "The responder to ask about the peer." },
-	{ .name = "OCSPaia", .type = OPTION_FLAG, SERVICE(delay), NOT_YET,
-	    .argument = "yes|no", .harmless = "no",
-	    .help = "Ask the responders that the peer's certificate names." },
-	{ .name = "OCSPflag", .type = OPTION_TEXT, SERVICE(sni), NOT_YET,
-	    .argument = "FLAG", .help = "A flag for OCSP." },
-	{ .name = "OCSPnonce", .type = OPTION_FLAG, SERVICE(delay), NOT_YET,
-	    .argument = "yes|no", .harmless = "no", .help = "A nonce for OCSP." },
-	{ .name = "OCSPrequire", .type = OPTION_FLAG, SERVICE(delay), NOT_YET,
-	    .argument = "yes|no", .harmless = "yes",
-	    .help = "Refuse a peer about whom no responder answers." },
-	{ .name = "TIMEOUTocsp", .type = OPTION_SECONDS, SERVICE(timeout_busy), RANGE(1, YEAR),
-	    IGNORED("OCSP is not built yet"),
-	    .argument = "SECONDS", .help = "The seconds for a responder." },
 
 	/* Resuming sessions. */
 

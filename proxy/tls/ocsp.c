@@ -69,12 +69,12 @@ hash_span(enum wc_HashType type, struct span s, unsigned char *digest)
 }
 
 static int
-copy_der(struct der *to, const struct der *from)
+copy(struct der *to, struct span from)
 {
-	if ((to->data = malloc(from->len)) == NULL)
+	if ((to->data = malloc(from.n)) == NULL)
 		return -1;
-	memcpy(to->data, from->data, from->len);
-	to->len = from->len;
+	memcpy(to->data, from.p, from.n);
+	to->len = from.n;
 	return 0;
 }
 
@@ -94,10 +94,17 @@ make_key(struct ocsp_question *q)
 struct ocsp_question *
 ocsp_question_new(const struct der *cert, const struct der *issuer, struct errmsg *e)
 {
+	return ocsp_question_of((struct span){ cert->data, cert->len },
+	    (struct span){ issuer->data, issuer->len }, e);
+}
+
+struct ocsp_question *
+ocsp_question_of(struct span cert, struct span issuer, struct errmsg *e)
+{
 	struct ocsp_question *q;
 
-	if ((q = calloc(1, sizeof(*q))) == NULL || copy_der(&q->cert_der, cert) == -1 ||
-	    copy_der(&q->issuer_der, issuer) == -1) {
+	if ((q = calloc(1, sizeof(*q))) == NULL || copy(&q->cert_der, cert) == -1 ||
+	    copy(&q->issuer_der, issuer) == -1) {
 		errmsg_set(e, "out of memory");
 		goto err;
 	}

@@ -4,6 +4,9 @@
 #include "tls/ocsp.h"
 #include "tls/pubkey_priv.h"
 
+/* As ocsp_question_new(). */
+struct ocsp_question *ocsp_question_of(struct span cert, struct span issuer, struct errmsg *);
+
 /* A basic answer as it is written; the spans point into its bytes. */
 struct ocsp_text {
 	struct span tbs;         /* the part that is signed */

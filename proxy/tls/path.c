@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <string.h>
 
 #include "tls/crl_priv.h"
 #include "tls/path_priv.h"
@@ -129,6 +130,8 @@ path_holds(struct walk *w)
 		return false;
 	}
 	w->s->issuer = w->path[1];
+	memcpy(w->s->found, w->path, w->n * sizeof(w->path[0]));
+	w->s->nfound = w->n;
 	return true;
 }
 

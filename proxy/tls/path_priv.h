@@ -28,6 +28,8 @@ struct path_search {
 	const struct occasion *occasion;
 	unsigned depth;                /* CAs between, at most: up to PATH_DEPTH */
 	const struct x509 *issuer;     /* found: whose key has verified presented[0] */
+	const struct x509 *found[PATH_DEPTH + 2]; /* … and the whole path, up to the anchor */
+	size_t nfound;
 };
 
 /* Looks for a path from the peer's certificate, which has been judged by itself, to an

@@ -357,6 +357,16 @@ endpoint_handshake(struct endpoint *ep, struct stage *st)
 	return sent;
 }
 
+enum iores
+endpoint_refuse(struct endpoint *ep, struct stage *st, enum trust_verdict v,
+    const struct errmsg *why, bool tell)
+{
+	struct tls_io io = tls_io_on(st);
+
+	tls_session_refuse(ep->tls, v, why, tell, &io);
+	return wire_write(&ep->wire, io.out, io.out_len);
+}
+
 static void
 endpoint_free(struct endpoint *ep)
 {

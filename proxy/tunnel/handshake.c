@@ -130,6 +130,17 @@ begin_tls(struct tunnel *t, struct endpoint *ep)
 }
 
 static enum verdict
+say_farewell(struct tunnel *t, struct endpoint *ep)
+{
+	/* The local program need not wait for it. */
+	if (ep != &t->down) {
+		wire_leave(&t->down.wire, t->lane->loop);
+		tunnel_abort_side(t, &t->down);
+	}
+	return tunnel_go(t, &tunnel_farewell);
+}
+
+static enum verdict
 handshake_failed(struct tunnel *t, struct endpoint *ep, enum iores why)
 {
 	struct opening *o = t->opening;
@@ -146,12 +157,7 @@ handshake_failed(struct tunnel *t, struct endpoint *ep, enum iores why)
 	tls_session_failure(ep->tls, &o->why);
 	tunnel_fail(t, tls_session_refused(ep->tls) ? REASON_UNAUTHORISED :
 	    why == IO_ALERT ? REASON_REFUSED_BY_PEER : REASON_HANDSHAKE);
-	/* The local program need not wait for the farewell. */
-	if (ep != &t->down) {
-		wire_leave(&t->down.wire, t->lane->loop);
-		tunnel_abort_side(t, &t->down);
-	}
-	return tunnel_go(t, &tunnel_farewell);
+	return say_farewell(t, ep);
 }
 
 /* The rules that only report, of which the operator wants to know what they would do. */
@@ -174,11 +180,17 @@ handshake_done(struct tunnel *t, struct endpoint *ep)
 	tunnel_limit(t, 0);
 	t->opening->met = !tls_session_refused(ep->tls);
 	tell_reported(t, ep);
-	if (t->opening->met)
-		return STEP_NEXT;
+	return t->opening->met ? STEP_NEXT : handshake_refused(t, ep);
+}
+
+enum verdict
+handshake_refused(struct tunnel *t, struct endpoint *ep)
+{
 	tls_session_failure(ep->tls, &t->opening->why);
-	if (t->up.ops != NULL)
-		return tunnel_fail(t, REASON_UNAUTHORISED);
+	if (t->up.ops != NULL || t->service->conf->redirect.n == 0) {
+		tunnel_fail(t, REASON_UNAUTHORISED);
+		return say_farewell(t, ep);
+	}
 	tunnel_log(t, LOG_NOTICE, "Redirecting connection");
 	tunnel_log(t, LOG_INFO, "Service [%s] redirects %s to %s: %s", t->service->conf->name,
 	    t->from, t->service->conf->redirect.items[0].text, t->opening->why.text);

@@ -121,6 +121,7 @@ run_answer(struct tunnel *t)
 #define CLEAR { "negotiating in clear", run_clear, preface_late }
 #define HELLO { "waiting for the ClientHello", hello_run, hello_late }
 #define HANDSHAKE { "in the TLS handshake", handshake_run, handshake_late }
+#define OCSP { "asking whether the peer is revoked", ocsp_run, ocsp_late }
 #define LATE { "negotiating inside TLS", run_late, preface_late }
 #define CONNECT { "connecting", connect_run, connect_late }
 #define HEADER { "sending a PROXY header", run_header, preface_late }
@@ -130,26 +131,26 @@ run_answer(struct tunnel *t)
 
 /* The target is left alone until the peer is authorised. */
 static const struct step open_server[] = {
-	PROXY_IN, ADMIT, CLEAR, HELLO, HANDSHAKE, LATE, CONNECT, HEADER, ANSWER, HAND_OVER,
+	PROXY_IN, ADMIT, CLEAR, HELLO, HANDSHAKE, OCSP, LATE, CONNECT, HEADER, ANSWER, HAND_OVER,
 };
 
 /* These greet the client with their target's words. */
 static const struct step open_greeter[] = {
-	PROXY_IN, ADMIT, CONNECT, CLEAR, HELLO, HANDSHAKE, HAND_OVER,
+	PROXY_IN, ADMIT, CONNECT, CLEAR, HELLO, HANDSHAKE, OCSP, HAND_OVER,
 };
 
 static const struct step open_client[] = {
-	PROXY_IN, ADMIT, CONNECT, HEADER, CLEAR, HANDSHAKE, LATE, HAND_OVER,
+	PROXY_IN, ADMIT, CONNECT, HEADER, CLEAR, HANDSHAKE, OCSP, LATE, HAND_OVER,
 };
 
 /* Nobody is accepted: a program begins, once the peer is known; or first of all, where the talk
  * in clear is with it, too. */
 static const struct step open_starter[] = {
-	CONNECT, HEADER, CLEAR, HANDSHAKE, LATE, START, HAND_OVER,
+	CONNECT, HEADER, CLEAR, HANDSHAKE, OCSP, LATE, START, HAND_OVER,
 };
 
 static const struct step open_early_starter[] = {
-	START, CONNECT, HEADER, CLEAR, HANDSHAKE, LATE, HAND_OVER,
+	START, CONNECT, HEADER, CLEAR, HANDSHAKE, OCSP, LATE, HAND_OVER,
 };
 
 const struct step *

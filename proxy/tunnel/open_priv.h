@@ -18,6 +18,14 @@ const struct addr_spec *connect_target(const struct tunnel *);
 enum verdict hello_run(struct tunnel *);
 enum verdict hello_late(struct tunnel *);
 
+/* The peer turned out to be one that may not pass, its handshake done: it goes where such go, or
+ * gets the farewell. */
+enum verdict handshake_refused(struct tunnel *, struct endpoint *);
+
+/* Asking responders whether the peer is revoked. */
+enum verdict ocsp_run(struct tunnel *);
+enum verdict ocsp_late(struct tunnel *);
+
 /* The TLS handshake; who fails it gets tunnel_farewell. */
 enum verdict handshake_run(struct tunnel *);
 enum verdict handshake_late(struct tunnel *);

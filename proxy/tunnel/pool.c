@@ -94,7 +94,8 @@ settle(struct pool *p)
 int
 pool_start(struct pool *p, struct errmsg *e)
 {
-	if ((p->resolver = resolver_start(RESOLVERS)) == NULL)
+	if ((p->resolver = resolver_start(RESOLVERS)) == NULL ||
+	    (p->ocsp = ocsp_desk_new(p->resolver)) == NULL)
 		goto err;
 	settle(p);
 	for (size_t i = 0; i < p->nwork; i++)
@@ -120,8 +121,11 @@ pool_stop(struct pool *p)
 		lane_stop(&p->accept[i]);
 	for (size_t i = 0; i < p->nwork; i++)
 		lane_stop(&p->work[i]);
+	ocsp_desk_stop(p->ocsp);
 	resolver_stop(p->resolver);
 	p->resolver = NULL;
+	ocsp_desk_free(p->ocsp);
+	p->ocsp = NULL;
 	for (size_t i = 0; i < p->naccept; i++)
 		lane_sweep(&p->accept[i]);
 	sources_tell(p->sources, UINT64_MAX);

@@ -2,7 +2,9 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "conf/ocsp.h"
 #include "conf/sni.h"
+#include "tls/ocsp.h"
 #include "tunnel/policy.h"
 #include "tunnel/service.h"
 
@@ -79,6 +81,7 @@ service_new(struct config *config, const struct conf_service *c, const struct se
 		goto err0;
 	}
 	s->conf = c;
+	s->ocsp_flags = ocsp_no_delegates(c) ? OCSP_NO_DELEGATES : 0;
 	if (set_up_sockets(s, e) == -1)
 		goto err1;
 	if (policy_names(c, &s->names, &s->nnames, e) == -1 ||
@@ -139,6 +142,12 @@ unsigned long long
 service_count_reported(struct service *s)
 {
 	return atomic_fetch_add_explicit(&s->reported, 1, memory_order_relaxed) + 1;
+}
+
+unsigned long long
+service_count_unasked(struct service *s)
+{
+	return atomic_fetch_add_explicit(&s->unasked, 1, memory_order_relaxed) + 1;
 }
 
 struct service *

@@ -4,6 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ocsp_step_priv.h"
 #include "tunnel/exec.h"
 #include "tunnel/list.h"
 #include "tunnel/recheck.h"
@@ -299,6 +300,7 @@ opening_free(struct lane *lane, struct opening *o)
 	if (o->wanted.text != NULL)
 		addr_spec_free(&o->wanted);
 	preface_free(&o->preface);
+	ocsp_talk_free(o->ocsp);
 	hello_free(&o->hello);
 	buf_free(&o->heard[PREFACE_DOWN]);
 	buf_free(&o->heard[PREFACE_UP]);

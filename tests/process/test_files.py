@@ -201,7 +201,7 @@ class Notes(Files):
 
     def test_help(self):
         said = self.note("-help")
-        for word in ("foreground .*quiet", "checkHost ", "OCSPaia .*Refused", "libwrap .*Refused",
+        for word in ("foreground .*quiet", "checkHost ", "OCSPaia ", "libwrap .*Refused",
                      "stack .*Ignored", "include "):
             self.assertRegex(said, r"(?m)^%s" % word)
         # What is said of an option stands in one line.

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 import certs
 import harness
 from harness import PATIENCE, SLUSS, Sluss, need, recv_exactly, run, wait_for
+from responder import REVOKED, Responder, informed
 from test_peers import listening_port
 
 
@@ -61,11 +62,11 @@ class Files(harness.Case):
     def start(self, path, **kw):
         return self.own(Sluss(path, **kw))
 
-    def reversing(self, *more, identity="s"):
+    def reversing(self, *more, identity="s", pem=None):
         """openssl s_server that sends every line back, reversed; its port."""
         peer = self.own(harness.Program([
             need("openssl"), "s_server", "-rev", "-quiet", "-accept", "127.0.0.1:0",
-            "-cert", self.pem(identity)] + list(more)))
+            "-cert", pem or self.pem(identity)] + list(more)))
         return listening_port(peer, "127.0.0.1")
 
     def reverses(self, port):
@@ -145,9 +146,24 @@ class Efs(Files):
         err = run(SLUSS, "check", self.conf()).err
         self.assertEqual([l for l in err.splitlines() if "abort = strict" not in l], [])
 
-    def test_ocsp_is_refused_clearly(self):
-        self.refuses(self.conf(more="OCSPaia = yes\n"),
-                     r'stunnel.conf:\d+: "OCSPaia = yes": it is not built yet')
+    def test_ocsp(self):
+        """The server's certificate names its responder, which is asked."""
+        self.checks(self.conf(more="OCSPaia = yes\n"))
+        responder = self.own(Responder(self.ca))
+        server = responder.knows(certs.make("server", self.ca, dns=["fs-1.efs.example"],
+                                            more=[informed(responder.url)]))
+        server.write(self.dir, "named")
+        port = self.reversing("-tls1_2", pem=self.path("named.pem"))
+        p = self.start(self.conf(port, more="OCSPaia = yes\n"), ready=False)
+        self.reverses(self.bound_port())
+        self.assertEqual(responder.requests, [server.cert.serial_number])
+        self.assertIn("OCSP: Accepted (good)", self.log())
+        self.assertEqual(p.stop(), 0)
+        responder.knows(server, REVOKED)
+        os.unlink(self.path("fs-1.stunnel.log"))
+        self.start(self.conf(port, more="OCSPaia = yes\n"), ready=False)
+        self.is_closed(self.bound_port())
+        wait_for(lambda: "OCSP: Rejected (revoked)" in self.log(), "the reason in the log")
 
     def test_tunnel(self):
         """With a client certificate, over TLS 1.2; nothing is on stderr with quiet."""
@@ -187,6 +203,16 @@ class Efs(Files):
         for word in "foreground", "checkHost", "OCSPaia", "libwrap":
             self.assertTrue([l for l in lines if l.startswith(word)], word)
         self.assertTrue([l for l in lines if l.startswith("foreground") and "quiet" in l])
+
+
+class Debian(Files):
+    SAMPLE = "/usr/share/doc/stunnel4/examples/stunnel.conf-sample"
+
+    def test_sample(self):
+        """The file that Debian ships, whose sections ask responders."""
+        if not os.path.exists(self.SAMPLE):
+            harness.skip("Debian's stunnel4 is not installed, or without its documentation")
+        self.assertEqual(self.checks(self.SAMPLE).count("\nOCSPaia = yes\n"), 3)
 
 
 AZNFS = """

@@ -85,7 +85,12 @@ static const struct {
 	{ SERVER "TIMEOUTidle = 60 ; x\n",
 	    "x:7: \"TIMEOUTidle = 60 ; x\": \"60 ; x\" is not a whole number: give 1 to "
 	    "31536000 seconds\n" },
-	{ SERVER "OCSPaia = yes\n", "x:7: \"OCSPaia = yes\": it is not built yet\n" },
+	{ SERVER "OCSP = https://a\n",
+	    "x:7: \"OCSP = https://a\": https is not spoken to responders: their answers are signed; "
+	    "give its http:// URL\n" },
+	{ SERVER "OCSPaia = yes\nOCSPflag = NOSIGS\n",
+	    "x:8: \"OCSPflag = NOSIGS\": NOSIGS would make OCSP useless: whoever is on the way could "
+	    "answer; leave it out\n" },
 	{ SERVER "nonsense\n",
 	    "x:7: \"nonsense\": there is no = between an option and its value\n" },
 	{ "[s]\naccept = 127.0.0.1:0 ; x\nconnect=2\ncert=s\n",

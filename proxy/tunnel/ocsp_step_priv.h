@@ -1,0 +1,19 @@
+#ifndef TUNNEL_OCSP_STEP_PRIV_H_
+#define TUNNEL_OCSP_STEP_PRIV_H_
+
+#include "tunnel/ocsp.h"
+#include "tunnel/tunnel.h"
+
+/* How far the questions about a peer have come. */
+struct ocsp_talk {
+	struct ocsp_question *questions[TLS_QUESTIONS]; /* the peer's own first */
+	size_t n, at;
+	struct ocsp_reply *reply; /* came, and was not looked at yet */
+	bool waiting;             /* … is yet to come */
+	bool limited;             /* the time for all of them runs */
+	bool over;                /* … and is over */
+};
+
+void ocsp_talk_free(struct ocsp_talk *); /* NULL is fine */
+
+#endif
