@@ -157,6 +157,9 @@ const char *tls_session_reported(struct tls_session *, struct errmsg *);
 const struct der *tls_session_peer_der(const struct tls_session *);
 const char *tls_session_asked_for(const struct tls_session *);
 
+/* Whether a client offered an earlier session that was not resumed, or not to the end. */
+bool tls_session_offered(const struct tls_session *);
+
 /* Whether an earlier session was resumed: the peer was judged again, but has shown nothing. */
 bool tls_session_resumed(const struct tls_session *);
 

@@ -56,6 +56,7 @@ struct opening {
 	bool outcast;               /* may not pass: goes to the target of redirect */
 	bool asking;
 	bool unannounced;           /* its source is noisy: no word before the handshake is done */
+	bool again;                 /* connected anew, since a session of before was in the way */
 	bool met;                   /* the handshake is done: no stranger any more */
 	struct dial dial;
 	struct addr_spec wanted;    /* where the peer, or protocolHost, wants to go; text NULL: none */

@@ -133,6 +133,12 @@ tls_session_resume(struct tls_session *s, struct session_pool *pool, const char 
 }
 
 bool
+tls_session_offered(const struct tls_session *s)
+{
+	return !s->context->server && s->grant.given && !s->resumed;
+}
+
+bool
 resume_waits(const struct tls_session *s)
 {
 	return s->done && s->ticket;

@@ -145,6 +145,8 @@ handshake_failed(struct tunnel *t, struct endpoint *ep, enum iores why)
 {
 	struct opening *o = t->opening;
 
+	if (why != IO_NOMEM && again_may(t, ep))
+		return again_run(t, ep, why);
 	if (why == IO_EOF || why == IO_RESET) {
 		errmsg_set(&o->why, "the peer %s during the handshake",
 		    why == IO_EOF ? "closed the connection" : "reset the connection");

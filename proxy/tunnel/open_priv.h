@@ -30,4 +30,9 @@ enum verdict ocsp_late(struct tunnel *);
 enum verdict handshake_run(struct tunnel *);
 enum verdict handshake_late(struct tunnel *);
 
+/* Whether a handshake with a server that failed may be tried again without the session that was
+ * offered, and doing so: back to connecting. */
+bool again_may(const struct tunnel *, const struct endpoint *);
+enum verdict again_run(struct tunnel *, struct endpoint *, enum iores);
+
 #endif

@@ -5,6 +5,7 @@ nobody in whom the rules of now would not.  Each attack says the line that stops
 import datetime
 import secrets
 import ssl
+import threading
 import time
 
 import harness
@@ -79,6 +80,30 @@ class Works(Resumption):
         sluss.wait_log(REUSED, count=40)
         self.assertEqual(sluss.log.count("TLS accepted: new session negotiated"), 2)
         sluss.wait_log(r"CN=alice", count=42)
+
+    def test_many_at_once(self):
+        """Many clients at once, two of them by turns: each stays who it is."""
+        sluss = self.serve("debug = debug")
+        failed = []
+
+        def come_and_go(who, version):
+            try:
+                kept = self.first(sluss.port, who, version)
+                for _ in range(5):
+                    self.assert_resumed(sluss.port, who, kept)
+            except Exception as e:
+                failed.append(e)
+        threads = [threading.Thread(target=come_and_go, args=((self.alice, self.bob)[i % 2],
+                                                              VERSIONS[i // 2 % 2][1]))
+                   for i in range(16)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(failed, [])
+        sluss.wait_log(REUSED, count=80)
+        for who in ("CN=alice", "CN=bob"):
+            sluss.wait_log("LOG6.*" + who, count=48)
 
     def test_off(self):
         """Without sessionResume there are no tickets."""
