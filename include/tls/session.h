@@ -125,6 +125,8 @@ int tls_session_questions(const struct tls_session *, struct ocsp_question **, s
  * to out. */
 void tls_session_refuse(struct tls_session *, enum trust_verdict, const struct errmsg *why,
     bool tell, struct tls_io *);
+/* How far a session that failed, or is cut off, had come: "negotiation", as a part of a sentence. */
+const char *tls_session_phase(const struct tls_session *);
 
 /* Whether the peer has sent anything at all. */
 bool tls_session_began(const struct tls_session *);

@@ -101,7 +101,8 @@ tls_session_failure(struct tls_session *s, struct errmsg *e)
 {
 	const char *guess = s->done ? NULL : guess_protocol(s);
 	int sent = s->alert != 0 ? s->alert : alert_sent(s->ssl), got = alert_received(s->ssl);
-	char tail[128] = "";
+	char tail[256] = "";
+	size_t n = 0;
 
 	if (s->hopeless != 0)
 		errmsg_set(e, "%s", s->why->text);
@@ -113,10 +114,12 @@ tls_session_failure(struct tls_session *s, struct errmsg *e)
 		errmsg_set(e, "the peer refused: %s", advice(s, got));
 	else
 		describe_error(s, e);
+	if (got != ALERT_NONE)
+		n = (size_t)snprintf(tail, sizeof(tail), "; alert received: %s", alert_name(got));
 	if (sent != ALERT_NONE)
-		snprintf(tail, sizeof(tail), "; alert sent: %s", alert_name(sent));
-	else if (got != ALERT_NONE)
-		snprintf(tail, sizeof(tail), "; alert received: %s", alert_name(got));
+		n += (size_t)snprintf(tail + n, sizeof(tail) - n, "; alert sent: %s",
+		    alert_name(sent));
+	snprintf(tail + n, sizeof(tail) - n, "; phase: %s", tls_session_phase(s));
 	if (strlen(e->text) + strlen(tail) >= sizeof(e->text))
 		e->text[sizeof(e->text) - 1 - strlen(tail)] = '\0';
 	strcat(e->text, tail);

@@ -57,6 +57,7 @@ io_send(WOLFSSL *ssl, char *p, int len, void *arg)
 		return len;
 	if (s->io == NULL || n > s->io->out_cap - s->io->out_len)
 		return WOLFSSL_CBIO_ERR_WANT_WRITE;
+	s->spoke = s->spoke || (n > 0 && p[0] == RECORD_HANDSHAKE);
 	if (s->context->server)
 		binding_hear(s->binding, p, n);
 	memcpy(s->io->out + s->io->out_len, p, n);

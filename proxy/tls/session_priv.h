@@ -10,6 +10,10 @@
 /* Enough of what a peer says first to guess what it speaks. */
 #define FIRST_BYTES 8
 
+/* The types of records that we look at (RFC 8446, 5.1). */
+#define RECORD_ALERT 21
+#define RECORD_HANDSHAKE 22
+
 /* What a ticket has proven, before the handshake is done; of a client: what is offered, and how old
  * what follows from the handshake is. */
 struct ticket_grant {
@@ -51,6 +55,7 @@ struct tls_session {
 	int error; /* the library's, of the call that failed */
 	uint8_t first[FIRST_BYTES]; /* what the peer said first */
 	size_t nfirst;
+	bool spoke; /* we have sent a handshake message */
 	size_t fed; /* ciphertext of the handshake so far */
 };
 

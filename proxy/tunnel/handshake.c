@@ -148,11 +148,13 @@ handshake_failed(struct tunnel *t, struct endpoint *ep, enum iores why)
 	if (why != IO_NOMEM && again_may(t, ep))
 		return again_run(t, ep, why);
 	if (why == IO_EOF || why == IO_RESET) {
-		errmsg_set(&o->why, "the peer %s during the handshake",
-		    why == IO_EOF ? "closed the connection" : "reset the connection");
+		errmsg_set(&o->why, "the peer %s during the handshake; phase: %s",
+		    why == IO_EOF ? "closed the connection" : "reset the connection",
+		    tls_session_phase(ep->tls));
 		ep->orderly = true;
-		return tunnel_fail(t, tls_session_began(ep->tls) ? REASON_HANDSHAKE :
-		    REASON_PROBE);
+		/* A server is no stranger who tries a port: it was to speak TLS. */
+		return tunnel_fail(t, tls_session_began(ep->tls) || t->service->conf->client ?
+		    REASON_HANDSHAKE : REASON_PROBE);
 	}
 	if (why == IO_NOMEM)
 		return tunnel_fail(t, REASON_NOMEM);
@@ -226,9 +228,10 @@ handshake_late(struct tunnel *t)
 {
 	struct endpoint *ep = tunnel_tls_side(t);
 
-	errmsg_set(&t->opening->why, "not finished within %u seconds; %s",
+	errmsg_set(&t->opening->why, "not finished within %u seconds; %s; phase: %s",
 	    t->service->conf->timeout_busy,
-	    tls_session_began(ep->tls) ? "the peer began it" : "the peer said nothing");
+	    tls_session_began(ep->tls) ? "the peer began it" : "the peer said nothing",
+	    tls_session_phase(ep->tls));
 	return tunnel_fail(t, REASON_BUSY_TIMEOUT);
 }
 
