@@ -160,6 +160,8 @@ struct conf_service {
 	bool ocsp_aia;                /* … those that certificates name */
 	bool ocsp_require, ocsp_nonce;
 	struct conf_strings ocsp_flags;
+	struct conf_strings ocsp_staple; /* files: what responders said of our own certificates */
+	bool ocsp_staple_fetch;       /* … or the responders themselves */
 	enum conf_expired expired_peers;
 	bool insecure;
 	bool verify_chain;            /* stunnel's: a path to a CA in cafile/capath */

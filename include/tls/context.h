@@ -60,6 +60,8 @@ struct tls_policy {
 	bool insecure;       /* whatever certificate is presented may pass */
 	bool outcasts;       /* server: who may not pass gets a session all the same, of which
 	                      * tls_session_refused() tells */
+	bool staple;         /* of a server: its certificates can be shown with what a responder said
+	                      * of them: see tls/staple.h */
 	struct tls_resume resume;
 	struct trust *trust; /* taken over by a context that is made */
 };

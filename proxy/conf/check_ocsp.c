@@ -40,12 +40,28 @@ warn_useless(struct judge *j)
 			judge_option(j, LOG_WARNING, more[i], "ignored without OCSP or OCSPaia");
 }
 
+static void
+warn_staple(struct judge *j)
+{
+	const struct conf_service *s = j->service;
+	const char *option = s->ocsp_staple.n > 0 ? "OCSPstaple" : "OCSPstapleFetch";
+
+	if (s->ocsp_staple.n == 0 && !s->ocsp_staple_fetch)
+		return;
+	if (s->client)
+		judge_option(j, LOG_WARNING, option, "ignored with client = yes: it is for servers");
+	else if (s->psk_secrets != NULL)
+		judge_option(j, LOG_WARNING, option, "ignored with PSKsecrets: there is no "
+		    "certificate");
+}
+
 void
 check_ocsp(struct judge *j)
 {
 	struct errmsg why;
 	const char *option;
 
+	warn_staple(j);
 	if ((option = ocsp_check(j->service, &why)) != NULL)
 		judge_option(j, LOG_ERR, option, "%s", why.text);
 	else if (!ocsp_asks(j->service))

@@ -54,6 +54,7 @@ of_service(const struct conf_service *s, paths_fn *ask, void *arg)
 	return each(&s->cert, false, ask, arg) || each(&s->key, false, ask, arg) ||
 	    one(s->key_pass, ask, arg) || one(s->ticket_key_file, ask, arg) ||
 	    one(s->psk_secrets, ask, arg) ||
+	    each(&s->ocsp_staple, false, ask, arg) ||
 	    each(&s->peer, false, ask, arg) || each_cas(&s->cafile, ask, arg) ||
 	    each(&s->capath, true, ask, arg) || each(&s->crlfile, false, ask, arg) ||
 	    each(&s->crlpath, true, ask, arg);

@@ -151,6 +151,14 @@ const struct option option_table[] = {
 	    .argument = "FLAG",
 	    .help = "With NODELEGATED or NOINTERN, only answers count that the CA itself has "
 	        "signed." },
+	{ .name = "OCSPstaple", .type = OPTION_PATHS, SERVICE(ocsp_staple), OURS,
+	    .commands = OPTION_FOR_SERVER, .argument = "FILE",
+	    .help = "What a responder said of our certificate (DER), which is shown with it to "
+	        "clients that ask, while it is in date." },
+	{ .name = "OCSPstapleFetch", .type = OPTION_FLAG, SERVICE(ocsp_staple_fetch), OURS,
+	    .commands = OPTION_FOR_SERVER, .argument = "yes|no", .initial = "no",
+	    .help = "Ask the responder that our certificate names for that, in the background, and "
+	        "again before it is out of date." },
 	{ .name = "expiredPeers", .type = OPTION_CHOICE, SERVICE(expired_peers), BOTH, OURS,
 	    WORDS("end", "keep"), .argument = "end|keep", .initial = "end",
 	    .help = "What becomes of an open tunnel when the peer's certificate expires." },

@@ -152,6 +152,7 @@ commit(struct server *s, struct next *next)
 	server_move_acceptors(s->pool);
 	starters_commit(&s->starters, next->starters);
 	recheck_tunnels(s->pool, next->roster);
+	services_staple(&next->services, s->pool);
 	listeners_announce(&next->listeners);
 	listeners_replace(&s->listeners, &next->listeners);
 	services_retire(&s->services, &next->services);

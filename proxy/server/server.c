@@ -133,6 +133,7 @@ start(struct server *s, struct errmsg *e)
 		starters_abandon(starters);
 		return -1;
 	}
+	services_staple(&s->services, s->pool);
 	listeners_announce(&s->listeners);
 	if (s->conf->files.n > 0)
 		log_line(LOG_INFO, "main", "Accepting new connections");

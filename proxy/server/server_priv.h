@@ -55,6 +55,9 @@ int services_open(struct services *, const struct services *now, struct config *
     struct errmsg *);
 void services_close(struct services *);
 
+/* Has responders asked about the certificates of those that want it. */
+void services_staple(const struct services *, struct pool *);
+
 /* What the services of now keep and those that follow do not take over is forgotten. */
 void services_retire(const struct services *now, const struct services *next);
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "conf/sni.h"
 #include "server/server_priv.h"
+#include "tunnel/stapling.h"
 
 /* The one of the same name, or NULL; among equals, which names may be, the one of the same place. */
 static const struct service *
@@ -74,6 +75,13 @@ services_open(struct services *s, const struct services *now, struct config *c,
 		return 0;
 	services_close(s);
 	return -1;
+}
+
+void
+services_staple(const struct services *s, struct pool *p)
+{
+	for (size_t i = 0; i < s->n; i++)
+		stapling_fetch(p->ocsp, s->items[i]);
 }
 
 void

@@ -9,6 +9,7 @@
 #include "accel_priv.h"
 #include "base/log.h"
 #include "resume_priv.h"
+#include "staple_priv.h"
 #include "ticket_priv.h"
 #include "tls/cert.h"
 
@@ -71,6 +72,16 @@ verify_flags(const struct tls_policy *p)
 	return WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 }
 
+static int
+add_staple(struct tls_shown *shown, const struct tls_policy *p, const struct own *own,
+    struct errmsg *e)
+{
+	shown->staple = staple_new(p->service, own->file, &own->chain, p->trust);
+	if (shown->staple == NULL || staple_use(shown->staple, shown->ctx) == -1)
+		return errmsg_set(e, "cannot staple: out of memory");
+	return 0;
+}
+
 /* One more context of the library's, with a certificate or without. */
 static int
 add_shown(struct tls_context *c, const struct tls_policy *p, const struct own *own,
@@ -89,6 +100,8 @@ add_shown(struct tls_context *c, const struct tls_policy *p, const struct own *o
 	}
 	if (set_protocol(c, ctx, p, e) == -1 || set_resumption(ctx, p, e) == -1 ||
 	    (own != NULL && own_use(ctx, own, e) == -1))
+		return -1;
+	if (own != NULL && p->staple && add_staple(shown, p, own, e) == -1)
 		return -1;
 #ifdef SLUSS_UNSAFE_WOLFSSL
 	wolfSSL_CTX_Unload_trust_peers(ctx);
@@ -129,8 +142,10 @@ add_all_shown(struct tls_context *c, const struct tls_policy *p, struct errmsg *
 static void
 free_shown(struct tls_context *c)
 {
-	for (size_t i = 0; i < c->nshown; i++)
+	for (size_t i = 0; i < c->nshown; i++) {
 		wolfSSL_CTX_free(c->shown[i].ctx);
+		staple_unref(c->shown[i].staple);
+	}
 }
 
 /* What tickets name the service by. */

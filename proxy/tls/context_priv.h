@@ -15,6 +15,7 @@
 struct tls_shown {
 	WOLFSSL_CTX *ctx;            /* the library's, like all others but for the certificate */
 	const struct own_kind *kind; /* NULL: no certificate */
+	struct staple *staple;       /* NULL: none is wanted */
 	char key_alg[CERT_ALG_TEXT]; /* of the certificate; "": there is none */
 	char sig_alg[CERT_ALG_TEXT];
 };

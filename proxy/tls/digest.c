@@ -108,6 +108,7 @@ add_settings(struct digest *d, const struct tls_policy *p)
 	add_number(d, p->ask);
 	add_number(d, p->insecure);
 	add_number(d, p->outcasts);
+	add_number(d, p->staple);
 	add_names(d, &p->psk_identity, p->psk_identity != NULL);
 }
 

@@ -47,6 +47,7 @@ struct ocsp_desk {
 	atomic_uint waiting;      /* clients */
 	/* Of the thread alone: */
 	struct inquiry *inquiries, **last;
+	struct ocsp_keepers keepers;
 	uint64_t next_id;
 };
 
@@ -301,15 +302,15 @@ start_thread(struct ocsp_desk *d)
 	return rc == 0 ? 0 : -1;
 }
 
-static int
-begin(struct ocsp_desk *d, struct errmsg *e)
+int
+ocsp_desk_begin(struct ocsp_desk *d, struct errmsg *e)
 {
 	int rc = 0;
 
 	pthread_mutex_lock(&d->lock);
 	if (d->loop == NULL) {
 		/* A fetch has two timers. */
-		d->loop = loop_new(2 * (size_t)OCSP_AT_ONCE + 16);
+		d->loop = loop_new(2 * (size_t)OCSP_AT_ONCE + OCSP_KEEPERS + 16);
 		if (d->loop == NULL || start_thread(d) == -1) {
 			rc = errmsg_set(e, "no thread for asking responders: %s", strerror(errno));
 			loop_free(d->loop);
@@ -329,13 +330,15 @@ quit(struct inbox_msg *m, void *owner)
 	loop_quit(d->loop);
 }
 
-/* What came behind the end: a question is answered like those that were there before. */
-static void
+/* What came behind the end: a question is answered like those that were there before.  Returns
+ * whether there was anything. */
+static bool
 sweep(struct ocsp_desk *d)
 {
-	struct inbox_msg *m, *next;
+	struct inbox_msg *m = inbox_take(loop_inbox(d->loop)), *next;
+	bool any = m != NULL || d->inquiries != NULL;
 
-	for (m = inbox_take(loop_inbox(d->loop)); m != NULL; m = next) {
+	for (; m != NULL; m = next) {
 		next = m->next;
 		if (m->deliver == arrived) {
 			struct inquiry *q = OF(struct inquiry, msg, m);
@@ -350,6 +353,7 @@ sweep(struct ocsp_desk *d)
 		errmsg_set(&d->inquiries->why, "stopping");
 		finish(d->inquiries, NULL, NULL, 0);
 	}
+	return any;
 }
 
 void
@@ -361,6 +365,7 @@ ocsp_desk_stop(struct ocsp_desk *d)
 		return;
 	inbox_push(loop_inbox(d->loop), &msg);
 	pthread_join(d->thread, NULL);
+	ocsp_keepers_free(&d->keepers);
 	sweep(d);
 }
 
@@ -369,12 +374,26 @@ ocsp_desk_free(struct ocsp_desk *d)
 {
 	if (d == NULL)
 		return;
-	if (d->loop != NULL)
-		sweep(d);
+	do
+		ocsp_keepers_free(&d->keepers);
+	while (d->loop != NULL && sweep(d));
+	ocsp_keepers_free(&d->keepers);
 	loop_free(d->loop);
 	ocsp_cache_free(&d->cache);
 	pthread_mutex_destroy(&d->lock);
 	free(d);
+}
+
+struct ocsp_keepers *
+ocsp_desk_keepers(struct ocsp_desk *d)
+{
+	return &d->keepers;
+}
+
+struct loop *
+ocsp_desk_loop(struct ocsp_desk *d)
+{
+	return d->loop;
 }
 
 /*
@@ -472,7 +491,7 @@ ocsp_desk_ask(struct ocsp_desk *d, struct ocsp_question *question, const struct 
 {
 	struct inquiry *q;
 
-	if (begin(d, e) == -1)
+	if (ocsp_desk_begin(d, e) == -1)
 		return -1;
 	if (atomic_fetch_add(&d->waiting, 1) >= OCSP_WAITING) {
 		errmsg_set(e, "%d questions wait for responders already", OCSP_WAITING);

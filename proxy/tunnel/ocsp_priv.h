@@ -38,6 +38,22 @@ int ocsp_fetch_start(struct ocsp_fetch *, struct loop *, struct resolver *, cons
 void ocsp_fetch_found(struct ocsp_fetch *, struct resolve_answer *);
 void ocsp_fetch_stop(struct ocsp_fetch *);
 
+/* The certificates of ours that are asked about over and over: of the desk's thread. */
+struct ocsp_keeper;
+#define OCSP_KEEPERS 1024
+struct ocsp_keepers {
+	struct ocsp_keeper *first;
+	size_t n;
+	uint64_t last_id;
+};
+
+void ocsp_keepers_free(struct ocsp_keepers *);
+
+/* The desk's, and its loop; its thread must have begun.  Returns 0, or -1 with the message filled. */
+int ocsp_desk_begin(struct ocsp_desk *, struct errmsg *);
+struct ocsp_keepers *ocsp_desk_keepers(struct ocsp_desk *);
+struct loop *ocsp_desk_loop(struct ocsp_desk *);
+
 /* Answers by the keys of their questions and what was asked of them; no lock inside. */
 #define OCSP_WAYS 8
 #define OCSP_SETS 512

@@ -210,6 +210,8 @@ policy_make(const struct conf_service *c, struct tls_policy *p, struct errmsg *e
 		.psk_secrets = c->psk_secrets,
 		.psk_identity = c->psk_identity,
 		.outcasts = !c->client && c->redirect.n > 0,
+		.staple = !c->client && c->psk_secrets == NULL &&
+		    (c->ocsp_staple.n > 0 || c->ocsp_staple_fetch),
 		.resume = {
 			.on = c->session_resume && c->psk_secrets == NULL,
 			.size = c->session_cache_size != 0 ? c->session_cache_size : SESSIONS_MOST,

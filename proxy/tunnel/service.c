@@ -7,6 +7,7 @@
 #include "tls/ocsp.h"
 #include "tunnel/policy.h"
 #include "tunnel/service.h"
+#include "tunnel/stapling.h"
 
 /* The addresses to connect from; the port is any. */
 static int
@@ -94,6 +95,7 @@ service_new(struct config *config, const struct conf_service *c, const struct se
 		goto err2;
 	if (find_sessions(s, &policy.resume, old, e) == -1)
 		goto err3;
+	stapling_read(s);
 	s->config = config_ref(config);
 	atomic_init(&s->refs, 1);
 	if (c->insecure)

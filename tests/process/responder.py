@@ -11,6 +11,7 @@ from certs import DER, make, now
 
 GOOD, REVOKED, UNKNOWN = (ocsp.OCSPCertStatus.GOOD, ocsp.OCSPCertStatus.REVOKED,
                           ocsp.OCSPCertStatus.UNKNOWN)
+BY_NAME = ocsp.OCSPResponderEncoding.NAME
 SIGNING = x509.oid.ExtendedKeyUsageOID.OCSP_SIGNING
 
 
@@ -22,14 +23,14 @@ def informed(*urls):
 
 
 def answer(who, issuer, status=GOOD, signer=None, begins=-1, ends=5, request=None, nonce=True,
-           certs=()):
+           certs=(), by=ocsp.OCSPResponderEncoding.HASH):
     """An answer about a certificate, DER; times in hours from now, ends None: no nextUpdate."""
     signer = signer or issuer
     b = ocsp.OCSPResponseBuilder().add_response(
         cert=who.cert, issuer=issuer.cert, algorithm=hashes.SHA1(), cert_status=status,
         this_update=now(hours=begins), next_update=None if ends is None else now(hours=ends),
         revocation_time=now(days=-1) if status == REVOKED else None, revocation_reason=None)
-    b = b.responder_id(ocsp.OCSPResponderEncoding.HASH, signer.cert)
+    b = b.responder_id(by, signer.cert)
     if certs:
         b = b.certificates([c.cert for c in certs])
     if request is not None and nonce:

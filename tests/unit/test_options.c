@@ -82,6 +82,8 @@ static const struct {
 	{ "OCSPnonce", "yes" },
 	{ "OCSPflag", "NODELEGATED" },
 	{ "TIMEOUTocsp", "1" },
+	{ "OCSPstaple", "a.ocsp" },
+	{ "OCSPstapleFetch", "yes" },
 	{ "expiredPeers", "keep" },
 	{ "sessionResume", "yes" },
 	{ "sessionCacheSize", "50" },
