@@ -45,6 +45,13 @@ size_t tls_out_room(size_t n);
 #define TLS_RECORD_MAX ((size_t)16384)
 
 /*
+ * What a call makes may go over what it was given, if it begins so much in front of that: decrypted
+ * text over ciphertext, ciphertext over text.  A record is taken in whole before
+ * anything of it is put out; one may have been taken in by an earlier call, and ciphertext is longer.
+ */
+#define TLS_LEAD (3 * TLS_RECORD_MAX)
+
+/*
  * A session of a context.  name: in client mode the host that is asked for (SNI, when it
  * is a DNS name), else NULL.  names: in client mode the names of which the peer's certificate must
  * carry one, or nnames 0; they must live until the handshake is done.  Returns NULL with the message filled.

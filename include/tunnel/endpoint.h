@@ -19,12 +19,17 @@
 #define BATCH_MAX ((size_t)256 * 1024)
 #define BATCH_MIN ((size_t)16 * 1024)
 
-/* Large buffers that all tunnels of a thread share; between two calls they hold nothing. */
+/*
+ * Large buffers that all tunnels of a thread share; between two calls they hold nothing.  Three of
+ * them overlap, so that what is moved stays in the CPU's cache: text is decrypted over the ciphertext
+ * that it comes from, and encrypted over itself (see TLS_LEAD).
+ */
 struct stage {
-	uint8_t *cipher_in;  /* BATCH_MAX */
+	uint8_t *memory;     /* all of it but cipher_out; where plain is encrypted to */
+	uint8_t *cipher_in;  /* BATCH_MAX: the end of plain */
 	uint8_t *plain;      /* plain_cap: more than a batch decrypts to */
 	size_t plain_cap;
-	uint8_t *cipher_out;
+	uint8_t *cipher_out; /* for all that is not encrypted from plain */
 	size_t cipher_out_cap;
 	struct tls_spares spares;
 };

@@ -18,22 +18,23 @@ stage_init(struct stage *s)
 {
 	*s = (struct stage){ 0 };
 	/* A batch, what completes a record begun before it, and one to never be full. */
-	s->plain_cap = BATCH_MAX + 2 * TLS_RECORD_MAX;
+	s->plain_cap = TLS_LEAD + BATCH_MAX;
 	s->cipher_out_cap = tls_out_room(s->plain_cap);
-	s->cipher_in = malloc(BATCH_MAX);
-	s->plain = malloc(s->plain_cap);
+	s->memory = malloc(TLS_LEAD + s->plain_cap);
 	s->cipher_out = malloc(s->cipher_out_cap);
-	if (s->cipher_in != NULL && s->plain != NULL && s->cipher_out != NULL)
-		return 0;
-	stage_free(s);
-	return -1;
+	if (s->memory == NULL || s->cipher_out == NULL) {
+		stage_free(s);
+		return -1;
+	}
+	s->plain = s->memory + TLS_LEAD;
+	s->cipher_in = s->plain + TLS_LEAD;
+	return 0;
 }
 
 void
 stage_free(struct stage *s)
 {
-	free(s->cipher_in);
-	free(s->plain);
+	free(s->memory);
 	free(s->cipher_out);
 	tls_spares_free(&s->spares);
 	*s = (struct stage){ 0 };
@@ -203,6 +204,10 @@ tls_write(struct endpoint *ep, struct stage *st, const uint8_t *p, size_t n)
 	enum iores r;
 
 	assert(!ep->finished);
+	if (p == st->plain) {
+		io.out = st->memory;
+		io.out_cap = TLS_LEAD + st->plain_cap;
+	}
 	if ((r = tls_session_write(ep->tls, &io, p, n)) != IO_OK)
 		return r;
 	return wire_write(&ep->wire, io.out, io.out_len);

@@ -669,6 +669,32 @@ START_TEST(reads_are_about_what_is_wanted)
 }
 END_TEST
 
+/* What a read leaves in the stage is encrypted over itself; as much as one may bring, and more. */
+START_TEST(staged_text_is_encrypted_in_place)
+{
+	const size_t sizes[] = { 1, TLS_RECORD_MAX, TLS_RECORD_MAX + 1, BATCH_MAX,
+		stage.plain_cap };
+	size_t got, n;
+	enum iores r;
+
+	begin_ours(versions[_i], true);
+	shake();
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		memcpy(stage.plain, big + i, sizes[i]);
+		write_all(&us, stage.plain, sizes[i]);
+		for (got = 0; got < sizes[i]; got += n) {
+			us.ops->flush(&us);
+			r = them.ops->read(&them, &stage, BATCH_MAX, &n);
+			ck_assert(r == IO_OK || r == IO_WANT);
+			ck_assert_uint_le(n, sizes[i] - got);
+			ck_assert_mem_eq(stage.plain, big + i + got, n);
+			if (r == IO_WANT)
+				turn(1);
+		}
+	}
+}
+END_TEST
+
 /* Peers that are after our memory. */
 
 /* Sends KeyUpdates until the socket takes no more, at most so many; returns how many. */
@@ -1057,6 +1083,7 @@ endpoint_suite(void)
 	tcase_add_test(tc, over_read_ciphertext_is_handed_on);
 	tcase_add_test(tc, over_read_with_its_end);
 	tcase_add_test(tc, reads_are_about_what_is_wanted);
+	tcase_add_loop_test(tc, staged_text_is_encrypted_in_place, 0, 2);
 	tc = add_case(s, "ends");
 	tcase_add_loop_test(tc, ends_after_the_data, 0, 2 * ENDINGS);
 	tcase_add_loop_test(tc, data_behind_close_notify, 0, 2);
