@@ -52,7 +52,7 @@ END_TEST
 /* Whose signatures are remembered is revoked all the same, and passes again with another set. */
 START_TEST(remembered_and_revoked)
 {
-	struct trust *t = make_trust("", "root");
+	struct trust *t = trust_of("ca:root");
 	struct crl_set *set;
 	struct errmsg why;
 	struct der leaf = certs_load("leaf");
@@ -62,7 +62,7 @@ START_TEST(remembered_and_revoked)
 	before = signatures_checked();
 	ck_assert_int_eq(trust_judge(t, &leaf, 1, true, NULL, 0, time(NULL), &why), TRUST_OK);
 	ck_assert_uint_eq(signatures_checked(), before);
-	ck_assert_ptr_nonnull(set = make_set(t, "root_leaf", "", &why));
+	ck_assert_ptr_nonnull(set = crls_of(t, "crl:root_leaf", &why));
 	for (int i = 0; i < 2; i++)
 		ck_assert_int_eq(trust_judge_with(t, set, &leaf, 1, true, NULL, 0, time(NULL),
 		    &why), TRUST_REVOKED);
