@@ -88,7 +88,7 @@ class Run:
             session = None
             try:
                 session = works.Session(self, tunnel, work.mode, **work.options)
-                work.begin(session)
+                work.begin(session.load)
                 ready.append(session)
             except Unusable as e:
                 self.note("%s, %s: %s" % (work.name, tunnel.name, e))

@@ -5,6 +5,7 @@ experiment compares variants, whose names stand where a row has the tunnels' nam
 import os
 import time
 
+import harness
 import measure
 import report
 import works
@@ -109,27 +110,48 @@ class Idle(Experiment):
 
 
 class Cores(Experiment):
-    """Threads do not stand in each other's way."""
+    """Threads do not stand in each other's way: one process of 2+2 threads does what two
+    processes of 1+1 threads do, on the same CPUs with the same two loads."""
 
     name, title = "cores", "2+2 threads on both CPUs"
 
     def measure(self):
-        rows, findings = [], []
-        both = self.run.load_cpus | self.run.tunnel_cpus
-        one, two = (self.session(threads=n, cpus=both, load_cpus=both) for n in (1, 2))
-        for kind in (works.BulkServer, works.Handshake, works.Exchange):
-            work = kind(self.run.size)
-            for s in (one, two):
-                s.load.ask("close")
-                work.begin(s)
-            k = Kind("cores-" + work.name, work.title + ", 1+1 and 2+2 threads", work.unit,
-                     work.scale, work.digits)
-            row = self.rounds(k, {"1+1": lambda: work.sample(one),
-                                  "2+2": lambda: work.sample(two)})
-            rows.append(row)
-            findings.append(compared(row, "2+2", "1+1", work.title + ": 2+2 and 1+1 threads",
-                                     1.05))
-        return rows, findings, []
+        a, b = self.run.load_cpus, self.run.tunnel_cpus
+        apart = [self.session(cpus=a | b, load_cpus=cpus) for cpus in (a, b)]
+        second = Load(self.run, "server", True, a)
+        self.open.append(second)
+        port = harness.free_port()
+        one = self.session(threads=2, cpus=a | b, load_cpus=b, second=(port, second.backend))
+        second.ask("port", port)
+        ways = {"2 x 1+1": (apart, [s.load for s in apart]),
+                "2+2": ([one], [one.load, second])}
+        found = [self.compare(kind(self.run.size), ways)
+                 for kind in (works.BulkServer, works.Handshake, works.Exchange)]
+        return [r for r, _ in found], [f for _, f in found], []
+
+    def compare(self, work, ways):
+        for _, loads in ways.values():
+            for load in loads:
+                load.ask("close")
+                work.begin(load)
+        kind = Kind("cores-" + work.name, work.title + ", threads", work.unit, work.scale,
+                    work.digits)
+        row = self.rounds(kind, {label: lambda way=way: self.take(work, *way)
+                                 for label, way in ways.items()})
+        return row, compared(row, "2+2", "2 x 1+1", work.title + ": 2+2 and twice 1+1 threads",
+                             1.05)
+
+    @staticmethod
+    def take(work, sessions, loads):
+        """All loads at the same time."""
+        units, words = work.task()
+        before = sum(measure.cpu(s.pid) for s in sessions)
+        for load in loads:
+            load.tell(*words)
+        for load in loads:
+            load.answer()
+        spent = sum(measure.cpu(s.pid) for s in sessions) - before
+        return {"value": spent / units / len(loads)}
 
 
 AXIS = "open tunnels"

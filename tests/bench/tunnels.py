@@ -1,6 +1,7 @@
 """sluss, its peers and the plain forwarder: how each is set up for the same work. All get
 TLS 1.3 with AES-128-GCM, certificates of one CA on both sides, one thread or process for
-the data, and log nothing but errors."""
+the data, and log nothing but errors. Peers have large buffers for bulk, their usual ones
+for all else; sluss is set up the same for everything."""
 
 import os
 import shutil
@@ -14,6 +15,7 @@ import measure
 MODES = ("server", "client")  # TLS outside, or inside
 SUITE = "TLS_AES_128_GCM_SHA256"
 PRIORITY = -15  # as of nice(1)
+BULK = 262144  # the buffers of peers that let one choose, where much is moved
 MAX_TUNNELS = 9900  # two descriptors each, of 20,000
 
 
@@ -125,24 +127,26 @@ class Sluss(Tunnel):
     def find(self):
         return harness.SLUSS
 
-    def config(self, mode, port, backend, resume=False, threads=1):
+    def config(self, mode, port, backend, resume=False, threads=1, second=None, **_):
+        """second: another port to listen on, and the backend behind it."""
+        ends = [(port, backend)] + ([second] if second else [])
         return """foreground = yes
 debug = err
 acceptThreads = %d
 workerThreads = %d
-
-[bench]
 client = %s
-accept = 127.0.0.1:%d
-connect = 127.0.0.1:%d
 cert = %s
 CAfile = %s
 verifyChain = yes
 sslVersion = TLSv1.3
 ciphersuites = %s
 sessionResume = %s
-""" % (threads, threads, "yes" if mode == "client" else "no", port, backend,
-            self.places.pem(mode), self.places.ca, SUITE, "yes" if resume else "no")
+""" % (threads, threads, "yes" if mode == "client" else "no", self.places.pem(mode),
+            self.places.ca, SUITE, "yes" if resume else "no") + "".join("""
+[bench%d]
+accept = 127.0.0.1:%d
+connect = 127.0.0.1:%d
+""" % ends for ends in ((i,) + e for i, e in enumerate(ends)))
 
     def argv(self, config):
         return [self.path, config]
@@ -186,13 +190,14 @@ class Haproxy(Tunnel):
     program = "haproxy"
     version_args = ("-v",)
 
-    def config(self, mode, port, backend, **_):
+    def config(self, mode, port, backend, bulk=False, **_):
         tls = "ssl crt %s ca-file %s verify required ssl-min-ver TLSv1.3 ciphersuites %s" % (
             self.places.pem(mode), self.places.ca, SUITE)
         server = mode == "server"
         return """global
     nbthread 1
     maxconn 9900
+    tune.bufsize %d
 
 defaults
     mode tcp
@@ -205,7 +210,7 @@ defaults
 listen bench
     bind 127.0.0.1:%d %s
     server backend 127.0.0.1:%d %s
-""" % (port, tls if server else "", backend, "" if server else tls)
+""" % (BULK if bulk else 16384, port, tls if server else "", backend, "" if server else tls)
 
     def argv(self, config):
         return [self.path, "-db", "-q", "-f", config]
@@ -216,7 +221,7 @@ class Nginx(Tunnel):
     program = "nginx"
     version_args = ("-v",)
 
-    def config(self, mode, port, backend, **_):
+    def config(self, mode, port, backend, bulk=False, **_):
         pem, ca = self.places.pem(mode), self.places.ca
         server = """ssl_certificate %s;
         ssl_certificate_key %s;
@@ -248,14 +253,15 @@ stream {
     server {
         listen 127.0.0.1:%d %s backlog=4096;
         proxy_pass 127.0.0.1:%d;
-        proxy_buffer_size 64k;
+        proxy_buffer_size %d;
         proxy_timeout 10m;
         tcp_nodelay on;
         %s
     }
 }
 """ % (self.module(), self.places.config("nginx") + ".pid", port,
-            "ssl" if mode == "server" else "", backend, server if mode == "server" else client)
+            "ssl" if mode == "server" else "", backend, BULK if bulk else 16384,
+            server if mode == "server" else client)
 
     @staticmethod
     def module():
@@ -308,15 +314,16 @@ class Socat(Tunnel):
         done = subprocess.run([self.path, "-V"], stdout=subprocess.PIPE)
         return done.stdout.decode().splitlines()[1]
 
-    def config(self, mode, port, backend, **_):
+    def config(self, mode, port, backend, bulk=False, **_):
+        size = BULK if bulk else 8192
         tls = "cert=%s,cafile=%s,verify=1,openssl-min-proto-version=TLS1.3" % (
             self.places.pem(mode), self.places.ca)
         listen = "%d,bind=127.0.0.1,reuseaddr,fork,backlog=4096,nodelay" % port
         if mode == "server":
-            return "-b 65536\nOPENSSL-LISTEN:%s,%s\nTCP:127.0.0.1:%d,nodelay\n" % (
-                listen, tls, backend)
-        return "-b 65536\nTCP-LISTEN:%s\nOPENSSL:127.0.0.1:%d,commonname=localhost,%s,nodelay\n" % (
-            listen, backend, tls)
+            return "-b %d\nOPENSSL-LISTEN:%s,%s\nTCP:127.0.0.1:%d,nodelay\n" % (
+                size, listen, tls, backend)
+        return ("-b %d\nTCP-LISTEN:%s\nOPENSSL:127.0.0.1:%d,commonname=localhost,%s,nodelay\n" %
+                (size, listen, backend, tls))
 
     def argv(self, config):
         with open(config) as f:

@@ -106,24 +106,30 @@ class Work:
     def takes(self, tunnel):
         return self.mode in tunnel.modes
 
-    def begin(self, session):
+    def begin(self, load):
         """What comes before the first sample."""
 
-    def sample(self, session):
+    def task(self):
+        """(units, words): a sample's command to the load, and how many units it is."""
         raise NotImplementedError
+
+    def sample(self, session):
+        units, words = self.task()
+        return session.measured(units, *words)
 
 
 class Bulk(Work):
     unit = "ns/B"
     digits = 3
+    options = {"bulk": True}
 
-    def begin(self, session):
-        session.load.ask("open", 4)
-        session.load.ask("exchange", 4, 8 * MIB, 1, 4)
+    def begin(self, load):
+        load.ask("open", 4)
+        load.ask("exchange", 4, 8 * MIB, 1, 4)
 
-    def sample(self, session):
+    def task(self):
         each = self.amount(64) * MIB
-        return session.measured(16 * each, "exchange", 4, each, 1, 16)
+        return 16 * each, ("exchange", 4, each, 1, 16)
 
 
 class BulkServer(Bulk):
@@ -146,12 +152,12 @@ class Handshake(Work):
     def takes(self, tunnel):
         return tunnel.tls and super().takes(tunnel)
 
-    def begin(self, session):
-        session.load.ask("shake", 8, 50, "full")
+    def begin(self, load):
+        load.ask("shake", 8, 50, "full")
 
-    def sample(self, session):
+    def task(self):
         count = self.amount(1000)
-        return session.measured(count, "shake", 8, count, self.kind)
+        return count, ("shake", 8, count, self.kind)
 
 
 class Resumed(Handshake):
@@ -160,9 +166,9 @@ class Resumed(Handshake):
     kind = "resume"
     options = {"resume": True}
 
-    def begin(self, session):
-        super().begin(session)
-        first = session.load.ask("shake", 8, 50, "resume")
+    def begin(self, load):
+        super().begin(load)
+        first = load.ask("shake", 8, 50, "resume")
         if first["resumed"] < 0.9 * first["count"]:
             raise Unusable("resumes %d of %d sessions" % (first["resumed"], first["count"]))
 
@@ -173,13 +179,13 @@ class Exchange(Work):
     target, stretch = 0.95, 0.85
     latency = True
 
-    def begin(self, session):
-        session.load.ask("open", 16)
-        session.load.ask("exchange", 16, 1024, 1024, 2000)
+    def begin(self, load):
+        load.ask("open", 16)
+        load.ask("exchange", 16, 1024, 1024, 2000)
 
-    def sample(self, session):
+    def task(self):
         count = self.amount(30000)
-        return session.measured(count, "exchange", 16, 1024, 1024, count)
+        return count, ("exchange", 16, 1024, 1024, count)
 
 
 class Memory(Work):
