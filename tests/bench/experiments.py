@@ -8,6 +8,7 @@ import time
 import harness
 import measure
 import report
+import tunnels
 import works
 from tunnels import MAX_TUNNELS
 from works import MIB, Load, Session
@@ -32,8 +33,8 @@ class Experiment:
         self.run, self.sluss = run, sluss
         self.open = []
 
-    def session(self, **options):
-        s = Session(self.run, self.sluss, "server", **options)
+    def session(self, tunnel=None, **options):
+        s = Session(self.run, tunnel or self.sluss, "server", **options)
         self.open.append(s)
         return s
 
@@ -167,23 +168,41 @@ class Growth(Experiment):
         return [n for n in (10, 100, 1000, 4000) if n < top] + [top]
 
     def measure(self):
+        ours = self.sessions(self.sluss)
+        shakes, asks, bulks = self.amount(300), self.amount(20000), self.amount(256)
+        exchange = (asks, "exchange", 16, 1024, 1024, asks)
+        megabyte = (bulks * MIB, "exchange", 4, MIB, 1, bulks)
+        found = [
+            self.curve(ours, Kind("growth-tunnel", "one more tunnel opens and closes", "µs", 1e-3,
+                                  1, AXIS), shakes, "shake", 8, shakes, "full"),
+            self.curve(ours, Kind("growth-exchange", "1 KiB exchange over all tunnels in turn",
+                                  "µs", 1e-3, 2, AXIS), *exchange),
+            self.curve(ours, Kind("growth-byte", "1 MiB over all tunnels in turn", "ns/B", 1, 3,
+                                  AXIS), *megabyte)]
+        drawn = [r for r, _ in found]
+        for s in ours.values():
+            s.end()
+        floor = self.sessions(tunnels.Floor(self.run.places))
+        # How much of it is the system's share: the same without TLS.
+        found += [
+            self.curve(floor, Kind("growth-exchange-floor", "the same, the plain forwarder's "
+                                   "1 KiB exchange", "µs", 1e-3, 2, AXIS), *exchange),
+            self.curve(floor, Kind("growth-byte-floor", "the same, the plain forwarder's 1 MiB",
+                                   "ns/B", 1, 3, AXIS), *megabyte)]
+        for _, f in found[3:]:
+            f.target, f.verdict = None, "-"
+        return [r for r, _ in found], [f for _, f in found], drawn
+
+    def sessions(self, tunnel):
+        """{n: a session with n tunnels}; each has been used before what is measured, and so
+        have all of the kernel's parts."""
         sessions = {}
         for n in self.counts():
-            self.run.say("%s: opening %d" % (self.title, n))
-            sessions[n] = self.session()
+            self.run.say("%s: %s opens %d" % (self.title, tunnel.name, n))
+            sessions[n] = self.session(tunnel)
             sessions[n].load.ask("open", n)
-        shakes, asks, bulks = self.amount(300), self.amount(20000), self.amount(256)
-        # Each tunnel has been used before what is measured; so has all of the kernel's part.
-        for n, s in sessions.items():
-            s.load.ask("exchange", 16, 1024, 1024, 2 * n)
-        found = [
-            self.curve(sessions, Kind("growth-tunnel", "one more tunnel opens and closes", "µs",
-                                      1e-3, 1, AXIS), shakes, "shake", 8, shakes, "full"),
-            self.curve(sessions, Kind("growth-exchange", "1 KiB exchange over all tunnels in turn",
-                                      "µs", 1e-3, 2, AXIS), asks, "exchange", 16, 1024, 1024, asks),
-            self.curve(sessions, Kind("growth-byte", "1 MiB over all tunnels in turn", "ns/B", 1, 3,
-                                      AXIS), bulks * MIB, "exchange", 4, MIB, 1, bulks)]
-        return [r for r, _ in found], [f for _, f in found], [r for r, _ in found]
+            sessions[n].load.ask("exchange", 16, 1024, 1024, 2 * n)
+        return sessions
 
     def curve(self, sessions, kind, units, *words):
         row = self.rounds(kind, {str(n): lambda s=s: s.measured(units, *words)

@@ -52,6 +52,7 @@ class Process:
             return "; ".join(f.read().split("\n")[-4:]).strip("; ")
 
     def end(self):
+        """May be called again."""
         for sig, patience in ((signal.SIGTERM, 1), (signal.SIGKILL, 10)):
             pids = measure.family(self.pid) if self.process.poll() is None else []
             for pid in pids:

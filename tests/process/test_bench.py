@@ -5,6 +5,8 @@ what it says it writes.  How good the figures are is no matter here."""
 import csv
 import json
 import os
+import signal
+import subprocess
 import sys
 
 import harness
@@ -12,19 +14,28 @@ import harness
 BENCH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench")
 TOOLS = os.path.join(os.environ.get("top_builddir", "."), "tests", "bench")
 
+sys.path.append(BENCH)
+import measure  # noqa: E402
+
 WORKS = ("bulk-server", "bulk-client", "handshake", "resumed", "exchange", "memory")
 EXPERIMENTS = ("idle-open", "storm", "cores-bulk-server", "cores-handshake", "cores-exchange",
-               "growth-tunnel", "growth-exchange", "growth-byte", "sizes")
+               "growth-tunnel", "growth-exchange", "growth-byte", "growth-exchange-floor",
+               "growth-byte-floor", "sizes")
 ALL = WORKS + EXPERIMENTS
 
 
 class Bench(harness.Case):
-    def bench(self, *more, **kw):
+    def setUp(self):
+        super().setUp()
         if not os.path.exists(os.path.join(TOOLS, "load")):
             harness.skip("the load generator needs libssl-dev")
-        return harness.run(sys.executable, os.path.join(BENCH, "bench.py"), "--size", "smoke",
-                           "--tools", TOOLS, "--results", self.path("results"),
-                           "--tunnels", "sluss", "floor", *more, **kw)
+
+    def bench(self, *more, **kw):
+        return harness.run(*self.argv(*more), **kw)
+
+    def argv(self, *more):
+        return [sys.executable, os.path.join(BENCH, "bench.py"), "--size", "smoke", "--tools",
+                TOOLS, "--results", self.path("results"), "--tunnels", "sluss", "floor", *more]
 
     def result(self, name):
         return os.path.join(self.path("results"), name)
@@ -60,6 +71,22 @@ class Bench(harness.Case):
         self.assertIn("note: exchange, sluss: does not start", out)
         with open(self.result("samples.csv"), newline="") as f:
             self.assertEqual({s["variant"] for s in csv.DictReader(f)}, {"floor"})
+
+    def test_interrupted(self):
+        """Nothing that it started outlives it."""
+        if harness.not_under_sanitizer():
+            return
+        env = dict(os.environ, TMPDIR=self.dir)
+        bench = self.own(harness.Program(self.argv("--works", "exchange", "--rounds", "100000"),
+                                         stdout=subprocess.PIPE, env=env))
+        while b"round 2 " not in bench.process.stdout.readline():
+            self.assertTrue(bench.alive(), bench.log)
+        started = measure.family(bench.pid)[1:]
+        self.assertGreaterEqual(len(started), 4)
+        self.assertEqual(bench.stop(signal.SIGINT), 130)
+        harness.wait_for(lambda: not any(os.path.exists("/proc/%d" % p) for p in started),
+                         "the end of all processes")
+        self.assertEqual(os.listdir(self.dir), ["results"])
 
 
 if __name__ == "__main__":
