@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <ctype.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +23,56 @@ options_index(const struct option *o)
 	return (size_t)(o - option_table);
 }
 
-static bool
-is_named(const struct option *o, const char *name)
+/* Names and aliases in their order, so that one is found without comparing it with all. */
+struct name {
+	const char *text;
+	const struct option *row;
+};
+
+static struct {
+	pthread_once_t made;
+	struct name names[2 * CONF_OPTIONS_MAX];
+	size_t n;
+} sorted = { .made = PTHREAD_ONCE_INIT };
+
+/* Rows of one name stay in the order of the table. */
+static int
+compare_names(const void *a, const void *b)
 {
-	return strcasecmp(name, o->name) == 0 ||
-	    (o->alias != NULL && strcasecmp(name, o->alias) == 0);
+	const struct name *x = a, *y = b;
+	int order = strcasecmp(x->text, y->text);
+
+	return order != 0 ? order : x->row < y->row ? -1 : x->row > y->row;
+}
+
+static void
+sort_names(void)
+{
+	for (size_t i = 0; i < option_count; i++) {
+		const struct option *o = &option_table[i];
+
+		sorted.names[sorted.n++] = (struct name){ o->name, o };
+		if (o->alias != NULL)
+			sorted.names[sorted.n++] = (struct name){ o->alias, o };
+	}
+	qsort(sorted.names, sorted.n, sizeof(sorted.names[0]), compare_names);
+}
+
+/* The place of the first that is not before the name. */
+static size_t
+place_of(const char *name)
+{
+	size_t low = 0, high = sorted.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcasecmp(sorted.names[middle].text, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 const struct option *
@@ -35,10 +81,11 @@ options_find(const char *name, bool in_section)
 	const enum option_scope wanted = in_section ? OPTION_SERVICE : OPTION_GLOBAL;
 	const struct option *found = NULL;
 
-	for (size_t i = 0; i < option_count; i++)
-		if (is_named(&option_table[i], name) &&
-		    (found == NULL || option_table[i].scope == wanted))
-			found = &option_table[i];
+	pthread_once(&sorted.made, sort_names);
+	for (size_t i = place_of(name);
+	     i < sorted.n && strcasecmp(sorted.names[i].text, name) == 0; i++)
+		if (found == NULL || sorted.names[i].row->scope == wanted)
+			found = sorted.names[i].row;
 	return found;
 }
 

@@ -1,11 +1,12 @@
 # Builds the fuzz targets with clang's libFuzzer, apart from everything else: run by
 # test_fuzz.py with srcdir and out set. A target is tests/fuzz/fuzz_NAME.c; what it is
-# linked with is listed here, without wolfSSL.
+# linked with is listed here, without wolfSSL, of which some need the headers.
 
 CLANG = clang
 FLAGS = -g -O1 -std=gnu11 -D_GNU_SOURCE -DSYSCONFDIR='"/etc"' -pthread \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
-	-I$(srcdir)/include -I$(srcdir)/proxy -I$(out)/../..
+	-I$(srcdir)/include -I$(srcdir)/proxy -I$(out)/../.. \
+	-isystem $(shell sed -n 's/^wolfssl_dir = //p' $(abspath $(out)/../../../Makefile))/include
 
 some_of = $(patsubst %,$(out)/proxy/$(1)/%.o,$(2))
 all_of = $(patsubst $(srcdir)/%.c,$(out)/%.o,$(wildcard $(srcdir)/proxy/$(1)/*.c))
@@ -23,8 +24,12 @@ fuzz_hello = $(out)/proxy/tls/hello.o
 fuzz_crl = $(base) $(call some_of,tls,asn1 crl_read crl_serials san x509 x509_name)
 fuzz_rule = $(base) $(net) $(conf) $(call some_of,tls,asn1 glob name rule san spiffe \
 	x509 x509_name x509_text)
+fuzz_chain = $(base) $(net) $(conf) $(call some_of,tls,asn1 authorise cert constraints glob \
+	identity level name path pubkey rule rules san spiffe subtree trust x509 x509_name \
+	x509_text)
+fuzz_wanted = $(call some_of,base,errmsg) $(call some_of,tls,asn1 flight san wanted x509 x509_name x509_text)
 
-targets = conf crl preface proxyin hello rule
+targets = chain conf crl preface proxyin hello rule wanted
 
 all: $(targets:%=$(out)/fuzz_%)
 
