@@ -14,7 +14,7 @@ base = $(call all_of,base)
 net = $(call all_of,net)
 conf = $(call all_of,conf)
 
-preface = $(patsubst $(srcdir)/%.c,$(out)/%.o,$(filter-out %/preface_step.c,\
+preface = $(patsubst $(srcdir)/%.c,$(out)/%.o,$(filter-out %/preface_facts.c %/preface_step.c,\
 	$(wildcard $(srcdir)/proxy/tunnel/preface*.c)))
 
 fuzz_conf = $(base) $(net) $(conf)
