@@ -20,7 +20,7 @@ preface = $(patsubst $(srcdir)/%.c,$(out)/%.o,$(filter-out %/preface_facts.c %/p
 fuzz_conf = $(base) $(net) $(conf)
 fuzz_preface = $(base) $(net) $(conf) $(preface)
 fuzz_proxyin = $(base) $(net) $(conf) $(preface)
-fuzz_hello = $(out)/proxy/tls/hello.o
+fuzz_hello = $(call some_of,tls,hello kind)
 fuzz_crl = $(base) $(call some_of,tls,asn1 crl_read crl_serials san x509 x509_name)
 fuzz_rule = $(base) $(net) $(conf) $(call some_of,tls,asn1 glob name rule san spiffe \
 	x509 x509_name x509_text)
