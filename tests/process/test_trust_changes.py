@@ -5,8 +5,8 @@ mistakes."""
 import threading
 
 import harness
-from certs import make
-from harness import run, wait_for
+from certs import context, make
+from harness import TlsWire, connect, run, wait_for
 from test_revocation import DONE, FAILED, Revocation, crl
 
 
@@ -15,14 +15,20 @@ class Visitor(threading.Thread):
 
     def __init__(self, case, port, who):
         super().__init__(daemon=True)
-        self.case, self.port, self.who = case, port, who
+        self.case, self.port = case, port
+        self.context = context(case.dir, who)
         self.visits, self.failure, self.enough = 0, None, False
         self.start()
 
     def run(self):
         while not self.enough and self.failure is None:
             try:
-                self.case.open(self.port, self.who).close()
+                wire = TlsWire(connect(self.port), self.context)
+                try:
+                    wire.handshake()
+                    self.case.talk(wire)
+                finally:
+                    wire.close()
                 self.visits += 1
             except (OSError, AssertionError) as e:
                 self.failure = e
