@@ -46,6 +46,10 @@ int sock_accept(int, struct addr *peer);
 /* The address of our own end, IPv4 as such, too.  0, or -1 with errno set. */
 int sock_local(int, struct addr *);
 
+/* Whether an address is one of this machine's; a unix socket always is.  When the kernel cannot be
+ * asked it is taken for one. */
+bool sock_is_own(const struct addr *);
+
 /* Starts connecting; the socket is tuned (sock_tune) and set up.  Returns the descriptor, or -1 with
  * errno set; *pending says that the outcome comes later, as writability: see sock_outcome(). */
 int sock_connect(const struct addr *, const struct sock_setup *, bool *pending);

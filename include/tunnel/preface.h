@@ -133,8 +133,9 @@ int preface_target(struct preface *, const char *host, size_t, const char *port,
     struct errmsg *);
 
 /* Whether the address leads to this very machine, where services may listen that are not
- * meant for those outside: loopback in all its forms. */
-bool preface_is_local(const struct addr *);
+ * meant for those outside, or to its link alone: loopback and "any" in all their forms, the addresses
+ * that the machine has now (the kernel is asked), link-local ones. */
+bool preface_is_near(const struct addr *);
 
 /* Whether a target is named by connect, and so may be anywhere. */
 bool preface_may_go(const struct conf_service *, const char *target);

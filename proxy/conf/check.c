@@ -115,8 +115,7 @@ static bool
 finds_target(const struct conf_service *s)
 {
 	return (s->transparent & TRANSPARENT_DESTINATION) != 0 ||
-	    (protocol_names_target(s) &&
-		(s->protocol == PROTOCOL_SOCKS || s->connect.n == 0));
+	    (protocol_names_target(s) && s->connect.n == 0);
 }
 
 /* What was given and refused counts: it has had its message. */

@@ -195,6 +195,39 @@ sock_local(int fd, struct addr *local)
 	return 0;
 }
 
+static bool
+same_host(const struct addr *a, const struct addr *b)
+{
+	if (a->u.sa.sa_family != b->u.sa.sa_family)
+		return false;
+	return a->u.sa.sa_family == AF_INET ?
+	    a->u.in.sin_addr.s_addr == b->u.in.sin_addr.s_addr :
+	    memcmp(&a->u.in6.sin6_addr, &b->u.in6.sin6_addr, sizeof(a->u.in6.sin6_addr)) == 0;
+}
+
+/* To an own address the kernel goes from that very address; nothing is sent. */
+bool
+sock_is_own(const struct addr *a)
+{
+	struct addr to = *a, from;
+	bool own = false;
+	int fd;
+
+	addr_unmap(&to);
+	if (to.u.sa.sa_family == AF_INET)
+		to.u.in.sin_port = htons(9);
+	else if (to.u.sa.sa_family == AF_INET6)
+		to.u.in6.sin6_port = htons(9);
+	else
+		return true;
+	if ((fd = socket(to.u.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0)) == -1)
+		return true;
+	if (connect(fd, &to.u.sa, to.len) == 0 && sock_local(fd, &from) == 0)
+		own = same_host(&from, &to);
+	close(fd);
+	return own;
+}
+
 int
 sock_connect(const struct addr *a, const struct sock_setup *how, bool *pending)
 {

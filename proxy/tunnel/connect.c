@@ -69,10 +69,10 @@ begin_dial(struct tunnel *t, struct addr_list *list)
 	    t->service->conf->timeout_connect * 1000, tunnel_wake, t);
 }
 
-/* What a peer may choose is no service of this machine, unless connect names it.  Returns
+/* What a peer may choose is no service of this machine or its link, unless connect names it.  Returns
  * false when nothing is left. */
 static bool
-leave_out_own(struct tunnel *t, struct addr_list *list)
+leave_out_near(struct tunnel *t, struct addr_list *list)
 {
 	struct opening *o = t->opening;
 	size_t n = 0;
@@ -80,12 +80,13 @@ leave_out_own(struct tunnel *t, struct addr_list *list)
 	if (!peer_chose(t) || preface_may_go(t->service->conf, o->wanted.text))
 		return true;
 	for (size_t i = 0; i < list->n; i++)
-		if (!preface_is_local(&list->items[i]))
+		if (!preface_is_near(&list->items[i]))
 			list->items[n++] = list->items[i];
 	list->n = n;
 	o->forbidden = n == 0;
 	if (o->forbidden)
-		errmsg_set(&o->why, "%s is this machine itself, and no connect line names it",
+		errmsg_set(&o->why, "%s is this machine itself or on its link alone, and no connect "
+		    "line names it",
 		    o->wanted.text);
 	return !o->forbidden;
 }
@@ -164,7 +165,7 @@ answer_arrived(struct inbox_msg *m, void *owner)
 	o->asking = false;
 	t = o->tunnel;
 	tunnel_limit(t, 0);
-	if (a->found && leave_out_own(t, &a->list)) {
+	if (a->found && leave_out_near(t, &a->list)) {
 		begin_dial(t, &a->list);
 	} else if (a->found) {
 		t->reason = REASON_RESOLVE;
@@ -248,7 +249,7 @@ connect_begin(struct tunnel *t)
 	}
 	switch (addr_resolve(target, false, true, &list, &o->why)) {
 	case 0:
-		if (!leave_out_own(t, &list)) {
+		if (!leave_out_near(t, &list)) {
 			addr_list_free(&list);
 			return next_target(t, REASON_TARGET);
 		}

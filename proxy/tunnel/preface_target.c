@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "net/sock.h"
 #include "tunnel/preface.h"
 
 /* A name or an address and nothing else: no path, no zone, no word of our own. */
@@ -54,30 +55,57 @@ preface_target(struct preface *p, const char *host, size_t host_len, const char 
 	return 0;
 }
 
-/* The four bytes of an IPv4 address that lead to this machine: 127/8, and "this network". */
-static bool
-is_local_v4(const uint8_t *b)
+/* IPv4 in old and in translated clothes becomes what it is. */
+static void
+undress(struct addr *a)
 {
-	return b[0] == 127 || b[0] == 0;
+	static const uint8_t zeros[12] = { 0 }, nat64[12] = { 0, 0x64, 0xff, 0x9b };
+	static const uint8_t none[4] = { 0 }, one[4] = { 0, 0, 0, 1 };
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	const uint8_t *b = a->u.in6.sin6_addr.s6_addr, *v4 = b + sizeof(zeros);
+
+	addr_unmap(a);
+	if (a->u.sa.sa_family != AF_INET6 ||
+	    (memcmp(b, zeros, sizeof(zeros)) != 0 && memcmp(b, nat64, sizeof(nat64)) != 0))
+		return;
+	/* :: and ::1 are none of them. */
+	if (b[1] == 0 && (memcmp(v4, none, 4) == 0 || memcmp(v4, one, 4) == 0))
+		return;
+	in.sin_port = a->u.in6.sin6_port;
+	memcpy(&in.sin_addr, v4, sizeof(in.sin_addr));
+	a->u.in = in;
+	a->len = sizeof(in);
+}
+
+/* 127/8, "this network", and what is on the same link as this machine only, where clouds keep
+ * their secrets. */
+static bool
+is_near_v4(const uint8_t *b)
+{
+	return b[0] == 127 || b[0] == 0 || (b[0] == 169 && b[1] == 254);
+}
+
+static bool
+is_near_v6(const uint8_t *b)
+{
+	static const uint8_t zeros[15] = { 0 };
+
+	return (memcmp(b, zeros, sizeof(zeros)) == 0 && b[15] <= 1) ||
+	    (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
 }
 
 bool
-preface_is_local(const struct addr *a)
+preface_is_near(const struct addr *a)
 {
-	static const uint8_t zeros[12] = { 0 }, nat64[12] = { 0, 0x64, 0xff, 0x9b };
 	struct addr plain = *a;
-	const uint8_t *b;
 
-	addr_unmap(&plain);
+	if (plain.u.sa.sa_family != AF_UNIX)
+		undress(&plain);
 	switch (plain.u.sa.sa_family) {
 	case AF_INET:
-		return is_local_v4((const uint8_t *)&plain.u.in.sin_addr);
+		return is_near_v4((const uint8_t *)&plain.u.in.sin_addr) || sock_is_own(&plain);
 	case AF_INET6:
-		b = plain.u.in6.sin6_addr.s6_addr;
-		/* ::, ::1, and IPv4 in old and in translated clothes. */
-		if (memcmp(b, zeros, sizeof(zeros)) == 0 || memcmp(b, nat64, sizeof(nat64)) == 0)
-			return is_local_v4(b + sizeof(zeros));
-		return false;
+		return is_near_v6(plain.u.in6.sin6_addr.s6_addr) || sock_is_own(&plain);
 	default:
 		return true;
 	}

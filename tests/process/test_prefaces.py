@@ -431,7 +431,7 @@ def recv_proxy2(c):
 
 
 def outside():
-    """An address of this machine that is not loopback, for targets that are not filtered."""
+    """An address of this machine that is not loopback."""
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         s.connect(("192.0.2.1", 9))  # sends nothing
@@ -546,6 +546,21 @@ class Connect(Prefaces):
         server.ends("target refused while connecting: ", count=4)
         self.assertEqual((backend.count, other.count), (0, 0))
 
+    def test_server_own_address(self):
+        """The same of its other addresses, and of what is on its link alone."""
+        other = self.backend(echo, address=(outside(), 0))
+        server = self.server(self.backend(echo).target, "--protocol", "connect")
+        for target in ("%s:%d" % other.address, "169.254.169.254:80", "[fe80::1]:80"):
+            c = self.asks(server.port, target)
+            try:
+                self.assertEqual(self.tls_from(c).outcome()[0], b"")
+            except (ConnectionResetError, BrokenPipeError):
+                pass
+        server.ends("target refused while connecting: ", count=3)
+        self.assertEqual(other.count, 0)
+        self.echoed(self.tls_from(self.asks(self.server(
+            "%s:%d" % other.address, "--protocol", "connect").port, "%s:%d" % other.address)))
+
     def test_server_refused(self):
         server = self.server(self.backend(echo).target, "--protocol", "connect")
         for line in (b"GET / HTTP/1.1", b"CONNECT /etc/passwd HTTP/1.1", b"CONNECT echo: HTTP/1.1",
@@ -562,9 +577,10 @@ class Socks(Prefaces):
             "server", "--accept", "127.0.0.1:0", "--cert", self.pem("server"), "--peer",
             self.crt("client"), "--protocol", "socks", *more))
 
-    def target(self):
-        """An echo on an address that is not loopback."""
-        return self.backend(echo, address=(outside(), 0))
+    def reached(self):
+        """An echo, and a server with a connect line for it: all else on this machine is closed."""
+        target = self.backend(echo)
+        return target, self.socks("--connect", target.target)
 
     @staticmethod
     def v5(host, port):
@@ -585,7 +601,7 @@ class Socks(Prefaces):
         return wire
 
     def test_server_v5(self):
-        target, server = self.target(), self.socks()
+        target, server = self.reached()
         wire = self.greeted(server)
         self.assertEqual(target.count, 0)
         wire.sendall(self.v5(target.address[0], target.port) + b"early")
@@ -595,7 +611,7 @@ class Socks(Prefaces):
         server.ends(r"-> %s:%d: closed; .* 10 bytes from TLS" % target.address)
 
     def test_server_v4(self):
-        target, server = self.target(), self.socks()
+        target, server = self.reached()
         wire = self.tls(server.port)
         wire.sendall(b"\4\1" + struct.pack("!H", target.port) +
                      socket.inet_aton(target.address[0]) + b"user\0")
@@ -604,7 +620,7 @@ class Socks(Prefaces):
 
     def test_server_name(self):
         """4a and 5 with a name, which is for us to look up."""
-        target, server = self.target(), self.socks()
+        target, server = self.reached()
         name = target.address[0]  # to SOCKS a name
         wire = self.greeted(server)
         wire.sendall(b"\5\1\0\3" + bytes([len(name)]) + name.encode() +
@@ -640,14 +656,49 @@ class Socks(Prefaces):
         self.assertEqual(backend.count, 0)
         self.back_to(server, base)
 
-    def test_server_unreachable(self):
-        closed = self.target()
-        closed.close()
+    def test_server_own_address(self):
+        """Nor do the addresses that the machine has on other networks, but where a connect line
+        names them."""
+        backend = self.backend(echo, address=(outside(), 0))
+        host = backend.address[0]
         server = self.socks()
+        for name in (host, "::ffff:" + host):
+            wire = self.greeted(server)
+            wire.sendall(self.v5(name, backend.port))
+            self.assertEqual(wire.outcome(), (b"\5\2\0\1\0\0\0\0\0\0", "close_notify"), name)
+        wire = self.tls(server.port)
+        wire.sendall(b"\4\1" + struct.pack("!H", backend.port) + socket.inet_aton(host) + b"\0")
+        self.assertEqual(wire.outcome()[0][:2], b"\0\x5b")
+        server.wait_log("target refused while connecting: .*%s.*:%d is this machine itself" %
+                        (host, backend.port), count=3)
+        self.assertEqual(backend.count, 0)
+        with open(self.path("conf"), "w") as f:
+            f.write("foreground = yes\nsyslog = no\n[s]\naccept = 127.0.0.1:0\nprotocol = socks\n"
+                    "cert = %s\nconnect = %s:%d\n" % (self.pem("server"), host, backend.port))
+        wire = self.greeted(self.own(harness.Sluss(self.path("conf"))))
+        wire.sendall(self.v5(host, backend.port))
+        self.assertEqual(wire.read_exactly(2), b"\5\0")
+        wire.read_exactly(8)
+        self.echoed(wire)
+
+    def test_server_link(self):
+        """Nor what is on the machine's link alone, where clouds answer who asks."""
+        server = self.socks()
+        for host in ("169.254.169.254", "169.254.0.1", "fe80::1", "::ffff:169.254.169.254"):
+            wire = self.greeted(server)
+            wire.sendall(self.v5(host, 80))
+            self.assertEqual(wire.outcome(), (b"\5\2\0\1\0\0\0\0\0\0", "close_notify"), host)
+        server.wait_log("169.254.169.254:80 is this machine itself or on its link alone")
+
+    def test_server_unreachable(self):
+        closed = self.own(socket.socket())
+        closed.bind(("127.0.0.1", 0))  # and does not listen
+        address = closed.getsockname()
+        server = self.socks("--connect", "%s:%d" % address)
         wire = self.greeted(server)
-        wire.sendall(self.v5(*closed.address))
+        wire.sendall(self.v5(*address))
         self.assertEqual(wire.outcome(), (b"\5\4\0\1\0\0\0\0\0\0", "close_notify"))
-        server.ends("connect failed while connecting: %s:%d: Connection refused" % closed.address)
+        server.ends("connect failed while connecting: %s:%d: Connection refused" % address)
         wire = self.greeted(server)
         wire.sendall(self.v5("no-such-name.invalid", 1))
         self.assertEqual(wire.outcome(), (b"\5\4\0\1\0\0\0\0\0\0", "close_notify"))
@@ -661,7 +712,7 @@ class Socks(Prefaces):
 
     def test_pair(self):
         """Our client asks our server for protocolHost, inside TLS."""
-        target, server = self.target(), self.socks()
+        target, server = self.reached()
         client = self.client("127.0.0.1:%d" % server.port, "--protocol", "socks",
                              "--protocolhost", "%s:%d" % target.address)
         self.through(client)
@@ -677,7 +728,7 @@ class Socks(Prefaces):
         """stunnel's client asks ours: its socks is inside TLS, too."""
         if harness.not_under_sanitizer():
             return
-        target, server = self.target(), self.socks()
+        target, server = self.reached()
         with open(self.path("stunnel.conf"), "w") as f:
             f.write("foreground = yes\npid =\ndebug = info\nsyslog = no\n[x]\nclient = yes\n"
                     "accept = 127.0.0.1:0\nconnect = 127.0.0.1:%d\ncert = %s\n" %

@@ -116,7 +116,6 @@ static const struct {
 	{ "[s]\nclient=yes\naccept=1\nexec=/bin/cat\npty=yes\n", "x:5: \"pty = yes\": with client = "
 	    "yes TLS is spoken to the program, which cannot be on a terminal\n" },
 	{ "[s]\naccept=1\nconnect=1\ntransparent=destination\ncert=s\n", "x:1: \"[s]\": " TWO },
-	{ "[s]\naccept=1\nconnect=1\nprotocol=socks\ncert=s\n", "x:1: \"[s]\": " TWO },
 	{ "[s]\naccept=-\nconnect=1\ncert=s\n",
 	    "x:2: \"accept = -\": to serve the descriptors 0 and 1 leave out accept and all "
 	    "[sections]\n" },

@@ -4,6 +4,8 @@
  */
 #include <check.h>
 #include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -920,26 +922,48 @@ START_TEST(test_socks_answer)
 }
 END_TEST
 
-/* Every way to write this machine. */
-START_TEST(test_is_local)
+/* Every way to write this machine, and what is on its link alone. */
+START_TEST(test_is_near)
 {
-	static const char *const local[] = { "127.0.0.1", "127.255.255.255", "0.0.0.0", "0.1.2.3",
+	static const char *const near[] = { "127.0.0.1", "127.255.255.255", "0.0.0.0", "0.1.2.3",
 		"::1", "::", "::ffff:127.0.0.1", "::ffff:0.0.0.0", "::127.0.0.1", "64:ff9b::7f00:1",
-		"64:ff9b::" };
-	static const char *const others[] = { "192.0.2.1", "126.255.255.255", "128.0.0.1", "10.0.0.1",
-		"2001:db8::1", "::ffff:192.0.2.1", "fe80::1", "64:ff9b::c000:201", "1::127.0.0.1" };
+		"64:ff9b::", "169.254.169.254", "169.254.0.0", "::ffff:169.254.169.254",
+		"64:ff9b::a9fe:a9fe", "::169.254.1.1", "fe80::1", "febf::1" };
+	static const char *const others[] = { "192.0.2.1", "126.255.255.255", "128.0.0.1", "198.51.100.1",
+		"2001:db8::1", "::ffff:192.0.2.1", "64:ff9b::c000:201", "1::127.0.0.1",
+		"169.253.255.255", "169.255.0.0", "fec0::1", "fe7f::1" };
 	struct addr a;
 
-	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
-		a = ip(local[i], 80);
-		ck_assert_msg(preface_is_local(&a), "%s", local[i]);
+	for (size_t i = 0; i < sizeof(near) / sizeof(near[0]); i++) {
+		a = ip(near[i], 80);
+		ck_assert_msg(preface_is_near(&a), "%s", near[i]);
 	}
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		a = ip(others[i], 80);
-		ck_assert_msg(!preface_is_local(&a), "%s", others[i]);
+		ck_assert_msg(!preface_is_near(&a), "%s", others[i]);
 	}
 	a = path("/run/x");
-	ck_assert(preface_is_local(&a));
+	ck_assert(preface_is_near(&a));
+}
+END_TEST
+
+/* Each address that an interface of this machine has. */
+START_TEST(test_is_near_own)
+{
+	struct ifaddrs *all, *one;
+	struct addr a;
+
+	ck_assert_int_eq(getifaddrs(&all), 0);
+	for (one = all; one != NULL; one = one->ifa_next) {
+		if (one->ifa_addr == NULL || (one->ifa_flags & IFF_UP) == 0 ||
+		    (one->ifa_addr->sa_family != AF_INET && one->ifa_addr->sa_family != AF_INET6))
+			continue;
+		memset(&a, 0, sizeof(a));
+		a.len = one->ifa_addr->sa_family == AF_INET ? sizeof(a.u.in) : sizeof(a.u.in6);
+		memcpy(&a.u, one->ifa_addr, a.len);
+		ck_assert_msg(preface_is_near(&a), "%s", one->ifa_name);
+	}
+	freeifaddrs(all);
 }
 END_TEST
 
@@ -1018,7 +1042,8 @@ main(void)
 	tcase_add_test(tc, test_connect);
 	tcase_add_test(tc, test_socks);
 	tcase_add_test(tc, test_socks_answer);
-	tcase_add_test(tc, test_is_local);
+	tcase_add_test(tc, test_is_near);
+	tcase_add_test(tc, test_is_near_own);
 	tcase_add_test(tc, test_may_go);
 	tcase_add_test(tc, test_proxy_in);
 	tcase_add_test(tc, test_proxy_in_big);
