@@ -4,6 +4,7 @@
 import os
 import signal
 import ssl
+import subprocess
 
 import harness
 from harness import Case, Sluss, TlsWire, VERSIONS, connect, echo, main, need, run
@@ -11,6 +12,11 @@ from test_handshake import alerts, client_hello, extension, records, vector
 
 REFUSED = r"TLS handshake failed while .*no application protocol in common: the client offers " \
           r"%s, alpn has h2,http/1\.1; alert sent: no_application_protocol \(120\)"
+
+
+def tool(*argv):
+    """Another program, which is told nothing, to its end."""
+    return run(*argv, check=False, stdin=subprocess.DEVNULL)
 
 
 class Alpn(Case):
@@ -174,8 +180,8 @@ class Server(Alpn):
                                  "connect = " + self.target.target, "alpn = a,b"))))
         port = sluss.bound()[1].rsplit(":", 1)[1]
         for version in ("-tls1_2", "-tls1_3"):
-            p = run("openssl", "s_client", "-connect", "127.0.0.1:" + port, version, "-psk_identity",
-                    "me", "-psk", "000102030405060708090a0b0c0d0e0f", "-alpn", "b,a", check=False)
+            p = tool("openssl", "s_client", "-connect", "127.0.0.1:" + port, version, "-psk_identity",
+                    "me", "-psk", "000102030405060708090a0b0c0d0e0f", "-alpn", "b,a")
             self.assertIn("ALPN protocol: a", p.out)
 
 
@@ -306,8 +312,8 @@ class Tools(Alpn):
         sluss = self.serve("alpn = h2,http/1.1")
         for version in ("-tls1_2", "-tls1_3"):
             for offer, agreed in (("http/1.1,h2", "ALPN protocol: h2"), ("ftp", "alert")):
-                p = run("openssl", "s_client", "-connect", "127.0.0.1:%d" % sluss.port, version,
-                        "-alpn", offer, check=False)
+                p = tool("openssl", "s_client", "-connect", "127.0.0.1:%d" % sluss.port, version,
+                        "-alpn", offer)
                 self.assertIn(agreed, p.out + p.err)
         sluss.wait_log(REFUSED % "ftp", count=2)
 
@@ -315,10 +321,10 @@ class Tools(Alpn):
         cli = need("gnutls-cli")
         sluss = self.serve("alpn = h2,http/1.1")
         for version in ("1.2", "1.3"):
-            p = run(cli, "--insecure", "--priority", "NORMAL:-VERS-ALL:+VERS-TLS" + version, "--alpn",
-                    "http/1.1", "--alpn", "h2", "-p", sluss.port, "127.0.0.1", check=False)
+            p = tool(cli, "--insecure", "--priority", "NORMAL:-VERS-ALL:+VERS-TLS" + version, "--alpn",
+                    "http/1.1", "--alpn", "h2", "-p", sluss.port, "127.0.0.1")
             self.assertIn("Application protocol: h2", p.out)
-        p = run(cli, "--insecure", "--alpn", "ftp", "-p", sluss.port, "127.0.0.1", check=False)
+        p = tool(cli, "--insecure", "--alpn", "ftp", "-p", sluss.port, "127.0.0.1")
         self.assertIn("Received alert [120]", p.out + p.err)
 
     def test_http2(self):
