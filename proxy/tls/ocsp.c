@@ -6,6 +6,7 @@
 #include <wolfssl/wolfcrypt/hash.h>
 
 #include "tls/ocsp_priv.h"
+#include "tls/pubkey_priv.h"
 
 /* A longer serial number has no CA that keeps the rules (20 bytes). */
 #define SERIAL_MOST 64

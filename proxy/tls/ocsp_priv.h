@@ -2,7 +2,7 @@
 #define TLS_OCSP_PRIV_H_
 
 #include "tls/ocsp.h"
-#include "tls/pubkey_priv.h"
+#include "tls/asn1_priv.h"
 
 /* As ocsp_question_new(). */
 struct ocsp_question *ocsp_question_of(struct span cert, struct span issuer, struct errmsg *);

@@ -22,6 +22,7 @@ fuzz_preface = $(base) $(net) $(conf) $(preface)
 fuzz_proxyin = $(base) $(net) $(conf) $(preface)
 fuzz_hello = $(call some_of,tls,hello kind)
 fuzz_crl = $(base) $(call some_of,tls,asn1 crl_read crl_serials san x509 x509_name)
+fuzz_ocsp = $(base) $(net) $(call some_of,tls,asn1 ocsp_read)
 fuzz_rule = $(base) $(net) $(conf) $(call some_of,tls,asn1 glob name rule san spiffe \
 	x509 x509_name x509_text)
 fuzz_chain = $(base) $(net) $(conf) $(call some_of,tls,asn1 authorise cert constraints glob \
@@ -29,7 +30,7 @@ fuzz_chain = $(base) $(net) $(conf) $(call some_of,tls,asn1 authorise cert const
 	x509_text)
 fuzz_wanted = $(call some_of,base,errmsg) $(call some_of,tls,asn1 flight san wanted x509 x509_name x509_text)
 
-targets = chain conf crl preface proxyin hello rule wanted
+targets = chain conf crl preface proxyin hello ocsp rule wanted
 
 all: $(targets:%=$(out)/fuzz_%)
 

@@ -3,7 +3,9 @@
 #include <check.h>
 
 #include "base/log.h"
+#include "net/sock.h"
 #include "tls/library.h"
+#include "tunnel/ocsp_priv.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -250,6 +252,130 @@ START_TEST(openssl_answers)
 }
 END_TEST
 
+/*
+ * Answers that are kept.
+ */
+
+static void
+keep(struct ocsp_cache *c, unsigned char id, unsigned flags, int64_t now, int64_t next)
+{
+	const struct ocsp_answer a = { .status = OCSP_GOOD, .this_update = now, .next_update = next,
+		.revoked_at = id };
+	const unsigned char key[OCSP_KEY] = { 0, 0, id };
+
+	ocsp_cache_keep(c, key, flags, now, &a);
+}
+
+static bool
+has(struct ocsp_cache *c, unsigned char id, unsigned flags, int64_t now)
+{
+	const unsigned char key[OCSP_KEY] = { 0, 0, id };
+	struct ocsp_answer a;
+
+	return ocsp_cache_find(c, key, flags, now, &a) && a.revoked_at == id;
+}
+
+START_TEST(kept_until)
+{
+	struct ocsp_cache c = { .sets = NULL };
+	const struct ocsp_answer unknown = { .status = OCSP_UNKNOWN, .next_update = 2000 };
+	const unsigned char key[OCSP_KEY] = { 9 };
+	struct ocsp_answer a;
+
+	ck_assert(!has(&c, 1, 0, 1000));
+	keep(&c, 1, 0, 1000, 1500);
+	keep(&c, 2, 0, 1000, INT64_MAX);
+	keep(&c, 3, 0, 1000, 999);
+	keep(&c, 4, OCSP_NO_DELEGATES, 1000, 1500);
+	keep(&c, 5, 0, 1000, 1000000);
+	ocsp_cache_keep(&c, key, 0, 1000, &unknown);
+	ck_assert(has(&c, 1, 0, 1000));
+	ck_assert(has(&c, 1, 0, 1500));
+	ck_assert(!has(&c, 1, 0, 1501));
+	ck_assert(!has(&c, 1, OCSP_NO_DELEGATES, 1000));
+	ck_assert(!has(&c, 2, 0, 1000));
+	ck_assert(!has(&c, 3, 0, 1000));
+	ck_assert(has(&c, 4, OCSP_NO_DELEGATES, 1000));
+	ck_assert(!has(&c, 4, 0, 1000));
+	ck_assert(has(&c, 5, 0, 1000 + OCSP_KEPT));
+	ck_assert(!has(&c, 5, 0, 1001 + OCSP_KEPT));
+	/* The clock was set back. */
+	ck_assert(!has(&c, 5, 0, 1));
+	ck_assert(!ocsp_cache_find(&c, key, 0, 1000, &a));
+	ocsp_cache_free(&c);
+}
+END_TEST
+
+/* Whose keys have the same place: the ones not used for the longest time go first. */
+START_TEST(kept_bounded)
+{
+	struct ocsp_cache c = { .sets = NULL };
+
+	for (unsigned char i = 1; i <= OCSP_WAYS; i++)
+		keep(&c, i, 0, 1000, 2000);
+	for (unsigned char i = 1; i <= OCSP_WAYS; i++)
+		ck_assert(has(&c, i, 0, 1000));
+	ck_assert(has(&c, 1, 0, 1000));
+	keep(&c, 100, 0, 1000, 2000);
+	ck_assert(has(&c, 100, 0, 1000));
+	ck_assert(has(&c, 1, 0, 1000));
+	ck_assert(!has(&c, 2, 0, 1000));
+	/* The same again takes no other's place. */
+	keep(&c, 100, 0, 1000, 3000);
+	ck_assert(has(&c, 3, 0, 1000));
+	ck_assert(has(&c, 100, 0, 2500));
+	ocsp_cache_free(&c);
+}
+END_TEST
+
+/* Of a responder that is silent only so many wait, and all of them hear of the end. */
+START_TEST(desk_is_bounded)
+{
+	struct addr any, bound;
+	struct addr_spec spec;
+	const struct sock_setup plain = { .nopts = 0 };
+	char url[64], loopback[] = "127.0.0.1:0", text[ADDR_TEXT];
+	struct resolver *resolver = resolver_start(1);
+	struct ocsp_desk *desk = ocsp_desk_new(resolver);
+	struct ocsp_question *q = ask("leaf", "root");
+	struct ocsp_terms terms = { .url = url, .seconds = 1000 };
+	struct addr_list list;
+	struct inbox inbox;
+	struct inbox_msg *m, *next;
+	struct errmsg e;
+	int fd, n = 0;
+
+	ck_assert_int_eq(inbox_init(&inbox), 0);
+	ck_assert_int_eq(addr_parse(loopback, &spec, &e), 0);
+	ck_assert_int_eq(addr_resolve(&spec, true, true, &list, &e), 0);
+	any = list.items[0];
+	ck_assert_int_ne(fd = sock_listen(&any, &plain, &bound, &e), -1);
+	snprintf(url, sizeof(url), "http://%s/", addr_text(&bound, text));
+	for (int i = 0; i < OCSP_WAITING; i++)
+		ck_assert_int_eq(ocsp_desk_ask(desk, q, &terms, false, &inbox, 1, NULL, &e), 0);
+	ck_assert_int_eq(ocsp_desk_ask(desk, q, &terms, false, &inbox, 1, NULL, &e), -1);
+	ck_assert_ptr_nonnull(strstr(e.text, "wait for responders already"));
+	ocsp_desk_stop(desk);
+	resolver_stop(resolver);
+	ocsp_desk_free(desk);
+	for (m = inbox_take(&inbox); m != NULL; m = next) {
+		struct ocsp_reply *r = (struct ocsp_reply *)m;
+
+		next = m->next;
+		ck_assert(!r->told);
+		ck_assert_str_eq(r->why.text, "stopping");
+		ocsp_reply_free(r);
+		n++;
+	}
+	ck_assert_int_eq(n, OCSP_WAITING);
+	ocsp_question_free(q);
+	inbox_destroy(&inbox);
+	addr_list_free(&list);
+	addr_spec_free(&spec);
+	close(fd);
+}
+END_TEST
+
 static Suite *
 ocsp_suite(void)
 {
@@ -262,6 +388,9 @@ ocsp_suite(void)
 	tcase_add_test(tc, too_large);
 	tcase_add_test(tc, keys);
 	tcase_add_test(tc, urls);
+	tcase_add_test(tc, kept_until);
+	tcase_add_test(tc, kept_bounded);
+	tcase_add_test(tc, desk_is_bounded);
 	tcase_add_loop_test(tc, openssl_answers, 0, 8);
 	suite_add_tcase(s, tc);
 	return s;
