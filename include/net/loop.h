@@ -58,6 +58,10 @@ uint64_t loop_now(const struct loop *);
  * with errno set (EPERM: a regular file, always ready). */
 int loop_watch(struct loop *, struct watch *, int, uint32_t);
 
+/* Watches a descriptor that is watched for other events, too; those that are there already are
+ * told anew. */
+void loop_rewatch(struct loop *, struct watch *, uint32_t);
+
 /* Stops watching; one not watched is left alone.  The descriptor stays open. */
 void loop_unwatch(struct loop *, struct watch *);
 

@@ -63,7 +63,7 @@ int sock_destination(int, struct addr *);
 int sock_outcome(int);
 
 /* What every tunnel's socket gets: TCP_NODELAY, keepalive, urgent data in line.
- * A socket that knows no such option is left alone. */
+ * A socket that knows no such option is left alone.  What is accepted has it from its listener. */
 void sock_tune(int);
 
 /* Whether the descriptor is a socket. */

@@ -22,6 +22,7 @@ struct wire {
 	bool rsock, wsock;   /* sockets are asked with MSG_DONTWAIT: flags stay as inherited */
 	bool readable;       /* the kernel may have bytes */
 	bool writable;       /* the kernel may take bytes */
+	bool hears_room;     /* the loop tells when it may again: once it did not */
 	bool to_the_end;     /* an end is near: short reads prove nothing */
 	bool broken;         /* a write failed: an end that is read is no proper one */
 	bool fin_wanted;     /* FIN once the stash is empty */
@@ -36,8 +37,15 @@ struct wire {
 /* A wire over one socket, or over two descriptors; it owns them.  Not watched yet. */
 void wire_init(struct wire *, int rfd, int wfd);
 
+/* The same over what is known to be a socket. */
+void wire_socket(struct wire *, int);
+
 /* Joins a loop: wake(owner) is called in its event phase.  Returns 0, or -1 with errno set. */
 int wire_join(struct wire *, struct loop *, void (*)(void *), void *);
+
+/* Does not ask the kernel for bytes before the loop says so, as it does of what waits already: for
+ * one that has just joined. */
+void wire_await(struct wire *);
 
 /* Leaves the loop: nothing calls wake any more. */
 void wire_leave(struct wire *, struct loop *);

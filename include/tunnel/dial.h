@@ -40,7 +40,8 @@ struct dial {
 	int why;                /* errno of the last failure */
 };
 
-/* Takes over the addresses and starts; how must last as long.  wake(owner) is called when dial_result() changes. */
+/* Takes over the addresses and starts; how must last as long.  dial_result() is to be asked at once, and
+ * then whenever wake(owner) is called. */
 void dial_start(struct dial *, struct loop *, struct addr_list *,
     const struct sock_setup *how, unsigned limit_ms, void (*wake)(void *), void *owner);
 

@@ -69,6 +69,7 @@ struct endpoint {
 
 /* The endpoint takes over the descriptors (the session). */
 void endpoint_plain(struct endpoint *, int rfd, int wfd);
+void endpoint_socket(struct endpoint *, int);
 void endpoint_tls(struct endpoint *, int fd, struct tls_session *);
 
 /* A plain endpoint whose tls was set speaks TLS from here on: what was given back is its

@@ -194,6 +194,15 @@ loop_watch(struct loop *l, struct watch *w, int fd, uint32_t events)
 }
 
 void
+loop_rewatch(struct loop *l, struct watch *w, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = w };
+	int rc = epoll_ctl(l->epfd, EPOLL_CTL_MOD, w->fd, &ev);
+
+	assert(rc == 0);
+}
+
+void
 loop_unwatch(struct loop *l, struct watch *w)
 {
 	if (w->fd == -1)

@@ -109,6 +109,7 @@ sock_listen(const struct addr *a, const struct sock_setup *how, struct addr *bou
 	/* For TPROXY; behind a redirecting rule it works without. */
 	if (how->foreign)
 		make_transparent(fd, (sa_family_t)family);
+	sock_tune(fd);
 	if (sockopt_apply(fd, 'a', how->opts, how->nopts, e) == -1) {
 		close(fd);
 		errno = EINVAL;

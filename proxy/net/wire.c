@@ -7,15 +7,28 @@
 #include "net/wire.h"
 
 #define NEAR_END (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)
+#define IN_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET)
+
+static void
+begin(struct wire *w, int rfd, int wfd, bool rsock, bool wsock)
+{
+	*w = (struct wire){ .rfd = rfd, .wfd = wfd, .rsock = rsock, .wsock = wsock };
+	w->readable = w->writable = true;
+	w->in.fd = w->out.fd = -1;
+}
 
 void
 wire_init(struct wire *w, int rfd, int wfd)
 {
-	*w = (struct wire){ .rfd = rfd, .wfd = wfd };
-	w->rsock = rfd != -1 && sock_is(rfd);
-	w->wsock = wfd == rfd ? w->rsock : wfd != -1 && sock_is(wfd);
-	w->readable = w->writable = true;
-	w->in.fd = w->out.fd = -1;
+	bool rsock = rfd != -1 && sock_is(rfd);
+
+	begin(w, rfd, wfd, rsock, wfd == rfd ? rsock : wfd != -1 && sock_is(wfd));
+}
+
+void
+wire_socket(struct wire *w, int fd)
+{
+	begin(w, fd, fd, true, true);
 }
 
 /* A reset is known at once, not at the next write: there may be none, and the
@@ -60,7 +73,7 @@ out_ready(struct watch *out, uint32_t events)
 static int
 watch_one(struct loop *l, struct watch *watch, int fd, uint32_t events)
 {
-	if (fd == -1 || loop_watch(l, watch, fd, events | EPOLLET) == 0)
+	if (fd == -1 || loop_watch(l, watch, fd, events) == 0)
 		return 0;
 	return errno == EPERM ? 0 : -1;
 }
@@ -68,22 +81,29 @@ watch_one(struct loop *l, struct watch *watch, int fd, uint32_t events)
 int
 wire_join(struct wire *w, struct loop *l, void (*wake)(void *), void *owner)
 {
-	const uint32_t in = EPOLLIN | EPOLLRDHUP | EPOLLPRI;
-
 	w->loop = l;
 	w->wake = wake;
 	w->owner = owner;
 	w->in.ready = in_ready;
 	w->out.ready = out_ready;
+	/* Room would be told at once, of every socket, and woke us for nothing. */
+	w->hears_room = w->rfd != w->wfd || !w->writable;
 	if (w->rfd == w->wfd)
-		return watch_one(l, &w->in, w->rfd, in | EPOLLOUT);
-	if (watch_one(l, &w->in, w->rfd, in) == -1)
+		return watch_one(l, &w->in, w->rfd, IN_EVENTS | (w->hears_room ? EPOLLOUT : 0));
+	if (watch_one(l, &w->in, w->rfd, IN_EVENTS) == -1)
 		return -1;
-	if (watch_one(l, &w->out, w->wfd, EPOLLOUT) == -1) {
+	if (watch_one(l, &w->out, w->wfd, EPOLLOUT | EPOLLET) == -1) {
 		loop_unwatch(l, &w->in);
 		return -1;
 	}
 	return 0;
+}
+
+void
+wire_await(struct wire *w)
+{
+	if (w->in.fd != -1 && w->rsock && !w->broken)
+		w->readable = false;
 }
 
 void
@@ -125,6 +145,17 @@ wire_read(struct wire *w, void *p, size_t cap, size_t *n)
 	return IO_RESET;
 }
 
+/* The kernel takes no more for now. */
+static void
+wait_for_room(struct wire *w)
+{
+	w->writable = false;
+	if (w->hears_room || w->loop == NULL || w->in.fd == -1)
+		return;
+	loop_rewatch(w->loop, &w->in, IN_EVENTS | EPOLLOUT);
+	w->hears_room = true;
+}
+
 /* What the kernel takes now; IO_WANT when it took less than all. */
 static enum iores
 wire_push(struct wire *w, const uint8_t *p, size_t n, size_t *done)
@@ -141,7 +172,7 @@ wire_push(struct wire *w, const uint8_t *p, size_t n, size_t *done)
 		if (put >= 0) {
 			*done += (size_t)put;
 		} else if (errno == EAGAIN) {
-			w->writable = false;
+			wait_for_room(w);
 		} else if (errno != EINTR) {
 			w->broken = true;
 			w->readable = true;

@@ -166,8 +166,8 @@ place_take_managed(struct place *p, const struct addr_spec *spec, struct errmsg 
 {
 	managed_name(spec, p->wanted);
 	p->fd = heritage_take(p->wanted, p->service->conf->name, &p->managed);
-	if (p->fd == -1)
-		p->fd = systemd_take();
+	if (p->fd == -1 && (p->fd = systemd_take()) != -1)
+		sock_tune(p->fd);
 	if (p->fd == -1)
 		return 1;
 	p->managed = true;

@@ -9,9 +9,6 @@
 #include "tunnel/trace.h"
 #include "tunnel/tunnel.h"
 
-/* Connections that one event may bring, so that handshakes under way get their turn. */
-#define ACCEPTS 32
-
 /* Waiting for descriptors that the process or the system lacks, in milliseconds. */
 #define PACE_FIRST 5
 #define PACE_LAST 1000
@@ -206,7 +203,6 @@ take(struct acceptor *a, struct service *s, int fd, const struct addr *peer)
 		pool_free_slot(a->lane->pool);
 		return;
 	}
-	sock_tune(fd);
 	if (sockopt_apply(fd, 'l', opts->items, opts->n, &e) == -1)
 		log_line(LOG_WARNING, "main", "Service [%s] connection from %s: %s",
 		    s->conf->name, addr_text(peer, text), e.text);
@@ -222,8 +218,7 @@ take(struct acceptor *a, struct service *s, int fd, const struct addr *peer)
 	    addr_text(peer, text));
 }
 
-/* Returns false when no more should be tried now. */
-static bool
+static void
 accept_one(struct acceptor *a, struct port *p)
 {
 	struct pool *pool = a->lane->pool;
@@ -232,20 +227,19 @@ accept_one(struct acceptor *a, struct port *p)
 
 	if (!pool_take_slot(pool)) {
 		park(a);
-		return false;
+		return;
 	}
 	fd = sock_accept(p->listener->fd, &peer);
 	if (fd != -1) {
 		a->pace = 0;
 		take(a, p->listener->service, fd, &peer);
-		return true;
+		return;
 	}
 	fd = errno;
 	pool_free_slot(pool);
 	if (fd == EMFILE || fd == ENFILE || fd == ENOBUFS || fd == ENOMEM)
 		pace(a, strerror(fd));
 	/* Others are of that one connection: it is gone already (accept(2)). */
-	return fd != EAGAIN && fd != EMFILE && fd != ENFILE && fd != ENOBUFS && fd != ENOMEM;
 }
 
 static void
@@ -254,9 +248,10 @@ port_ready(struct watch *w, uint32_t events)
 	struct port *p = OF(struct port, watch, w);
 
 	(void)events;
-	for (int i = 0; i < ACCEPTS && w->fd != -1; i++)
-		if (!accept_one(p->acceptor, p))
-			break;
+	/* One a turn: to ask for another that is not there costs more than the turn, and
+	 * what was let in before goes on in between. */
+	if (w->fd != -1)
+		accept_one(p->acceptor, p);
 }
 
 static void

@@ -109,9 +109,7 @@ connected_socket(struct tunnel *t, int fd, const struct addr *a)
 {
 	char text[ADDR_TEXT];
 
-	endpoint_plain(&t->up, fd, fd);
-	if (wire_join(&t->up.wire, t->lane->loop, tunnel_wake, t) == -1)
-		return tunnel_fail(t, REASON_NOMEM);
+	endpoint_socket(&t->up, fd);
 	return connected(t, addr_text(a, text));
 }
 
@@ -127,8 +125,6 @@ connect_stdio(struct tunnel *t)
 	if (stdio_take(&rfd, &wfd, &o->why) == -1)
 		return tunnel_fail(t, REASON_CONNECT);
 	endpoint_plain(&t->up, rfd, wfd);
-	if (wire_join(&t->up.wire, t->lane->loop, tunnel_wake, t) == -1)
-		return tunnel_fail(t, REASON_NOMEM);
 	pool_wake_main(t->lane->pool);
 	return connected(t, "stdio");
 }

@@ -84,9 +84,21 @@ try_next(struct dial *d, struct dial_try *t)
 	t->addr = *a;
 	t->until = now + d->limit_ms;
 	t->watch.ready = try_ready;
-	if (loop_watch(d->loop, &t->watch, t->fd, EPOLLOUT | EPOLLET) == -1) {
+}
+
+/* Only what did not come to an end at once, as on this machine, is watched.  One that does so
+ * in between is told of all the same. */
+static void
+watch_tries(struct dial *d)
+{
+	for (size_t i = 0; i < DIAL_AT_ONCE; i++) {
+		struct dial_try *t = &d->tries[i];
+
+		if (t->fd == -1 || t->watch.fd != -1 ||
+		    loop_watch(d->loop, &t->watch, t->fd, EPOLLOUT | EPOLLET) == 0)
+			continue;
 		d->why = errno;
-		d->next_at = now;
+		d->next_at = loop_now(d->loop);
 		try_close(t);
 	}
 }
@@ -163,10 +175,11 @@ try_ended(const struct dial_try *t, int *why)
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 
-	if ((*why = sock_outcome(t->fd)) != 0)
+	*why = 0;
+	if (getpeername(t->fd, (struct sockaddr *)&ss, &len) == 0)
 		return true;
 	/* No error yet is not connected yet. */
-	return getpeername(t->fd, (struct sockaddr *)&ss, &len) == 0;
+	return (*why = sock_outcome(t->fd)) != 0;
 }
 
 int
@@ -194,6 +207,7 @@ dial_result(struct dial *d, struct addr *addr, int *why)
 		return fd;
 	}
 	dial_advance(d);
+	watch_tries(d);
 	if (!any_running(d) && d->next >= d->addrs.n)
 		*why = d->why;
 	return -1;

@@ -285,10 +285,17 @@ endpoint_plain(struct endpoint *ep, int rfd, int wfd)
 }
 
 void
+endpoint_socket(struct endpoint *ep, int fd)
+{
+	*ep = (struct endpoint){ .ops = &plain_ops };
+	wire_socket(&ep->wire, fd);
+}
+
+void
 endpoint_tls(struct endpoint *ep, int fd, struct tls_session *s)
 {
 	*ep = (struct endpoint){ .ops = &tls_ops, .tls = s };
-	wire_init(&ep->wire, fd, fd);
+	wire_socket(&ep->wire, fd);
 }
 
 void

@@ -22,6 +22,8 @@ worker_takes(struct inbox_msg *m, void *owner)
 		tunnel_cut(t);
 		return;
 	}
+	wire_await(&t->down.wire);
+	wire_await(&t->up.wire);
 	tunnel_mind_expiry(t);
 	recheck_arrived(t);
 }

@@ -148,10 +148,12 @@ void
 trace_connected(const struct tunnel *t, const char *to)
 {
 	char text[ADDR_TEXT];
-	const char *from = own_address(t, text);
+	const char *from;
 
+	if (t->service->conf->profile == PROFILE_STRICT || !tunnel_log_wants(t, LOG_NOTICE))
+		return;
 	tunnel_trace(t, LOG_NOTICE, "s_connect: connected %s", to);
-	if (from != NULL)
+	if ((from = own_address(t, text)) != NULL)
 		tunnel_trace(t, LOG_NOTICE, "Service [%s] connected remote server from %s",
 		    t->service->conf->name, from);
 }

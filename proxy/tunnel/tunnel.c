@@ -28,6 +28,19 @@ tunnel_plain_side(struct tunnel *t)
 	return t->service->conf->client ? &t->down : &t->up;
 }
 
+/* The connected side joins the loop at the first wait behind its birth: often there is none
+ * before it goes over to another lane. */
+static enum verdict
+join_to_wait(struct tunnel *t)
+{
+	struct wire *w = &t->up.wire;
+
+	if (t->up.ops == NULL || w->loop != NULL ||
+	    wire_join(w, t->lane->loop, tunnel_wake, t) == 0)
+		return STEP_WAIT;
+	return tunnel_fail(t, REASON_NOMEM);
+}
+
 /* The driver: runs steps until one waits or the tunnel is over. */
 static void
 tunnel_run(struct task *task)
@@ -49,6 +62,8 @@ tunnel_run(struct task *task)
 		if (v == STEP_NEXT)
 			t->step++;
 	} while (v == STEP_NEXT || v == STEP_GO);
+	if (v == STEP_WAIT)
+		v = join_to_wait(t);
 	if (v == STEP_END)
 		tunnel_end(t);
 }
@@ -207,7 +222,10 @@ tunnel_new(struct lane *lane, struct service *s, int rfd, int wfd, const struct 
 	t->service = service_ref(s);
 	t->id = atomic_fetch_add(&lane->pool->next_id, 1);
 	t->step = tunnel_open(s);
-	endpoint_plain(&t->down, rfd, wfd);
+	if (peer != NULL)
+		endpoint_socket(&t->down, rfd);
+	else
+		endpoint_plain(&t->down, rfd, wfd);
 	if (tunnel_adopt(t, lane) == -1) {
 		service_unref(s);
 		goto err1;
