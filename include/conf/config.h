@@ -267,6 +267,11 @@ void config_free(struct config *);
  * lines have it; one of the command line's it leaves as it is.  Returns -1. */
 int config_prefix(const struct config *, const struct conf_service *, struct errmsg *);
 
+/* "FILE:LINE: " of an option of a section into the buffer, or of the section where the option does not
+ * stand in it; "" for one of the command line's.  Returns the buffer. */
+const char *config_where(const struct config *, const struct conf_service *, const char *option,
+    char *, size_t);
+
 /* Judges the whole: what is missing or contradicts.  The message says what to
  * add or change, in the words of the option names.  Returns 0 or -1. */
 int config_check(const struct config *, struct errmsg *);

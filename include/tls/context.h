@@ -68,8 +68,8 @@ struct tls_policy {
 
 /*
  * Makes a context, reading the files now.  An own certificate that is weak, malformed or
- * does not match the key is an error; an expired one, and a key file that others may read, are
- * warnings in the log, as is one that another of the same type of key replaces.  Returns NULL with the message filled; the trust is then still the caller's.
+ * does not match the key is an error (of dates and the like see tls/own.h); a key file that others may
+ * read is a warning in the log, as is one that another of the same type of key replaces.  Returns NULL with the message filled; the trust is then still the caller's.
  */
 struct tls_context *tls_context_new(const struct tls_policy *, struct errmsg *);
 

@@ -21,6 +21,7 @@ struct crl_set;
 
 struct crl_source {
 	const char *service; /* for the log */
+	const char *where;   /* likewise: where they are configured, as "FILE:LINE: ", or "" */
 	const char *const *files; /* PEM with one CRL or more, or DER with one */
 	size_t nfiles;
 	const char *const *folders; /* every file with CRLs in them; others are passed over */

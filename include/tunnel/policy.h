@@ -16,8 +16,8 @@ int policy_make(const struct conf_service *, struct tls_policy *, struct errmsg 
 
 /* Reads the section's lists of revoked certificates, if any, for those whom the policy trusts.
  * Returns 0, or -1 with the message filled. */
-int policy_crls(const struct conf_service *, const struct tls_policy *, struct crl_set **,
-    struct errmsg *);
+int policy_crls(const struct config *, const struct conf_service *, const struct tls_policy *,
+    struct crl_set **, struct errmsg *);
 
 /* Whether the peer's certificate must name the host that is connected to, where no name is configured. */
 bool policy_names_host(const struct conf_service *);

@@ -24,6 +24,7 @@ struct request {
 
 /* All that is judged, and by what. */
 struct matter {
+	const struct config *config;
 	const struct conf_service *conf;
 	struct tls_policy policy;
 	struct crl_set *crls;
@@ -185,7 +186,7 @@ prepare(struct matter *m, const struct request *r, struct errmsg *e)
 {
 	if (policy_names(m->conf, &m->names, &m->nnames, e) == -1 ||
 	    policy_make(m->conf, &m->policy, e) == -1 ||
-	    policy_crls(m->conf, &m->policy, &m->crls, e) == -1 ||
+	    policy_crls(m->config, m->conf, &m->policy, &m->crls, e) == -1 ||
 	    add_certs(m, r->peer, e) == -1 ||
 	    (r->chain != NULL && add_certs(m, r->chain, e) == -1))
 		return -1;
@@ -267,6 +268,7 @@ explain(const struct config *c, const struct request *r, struct errmsg *e)
 
 	if (m == NULL)
 		return errmsg_set(e, "out of memory");
+	m->config = c;
 	if ((m->conf = find_service(c, r->service, e)) != NULL && prepare(m, r, e) == 0) {
 		judge(m, r->at, &now);
 		printf("[%s] at %s: ", m->conf->name, cert_time_text(r->at, when));

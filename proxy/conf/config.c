@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -118,4 +119,20 @@ config_prefix(const struct config *config, const struct conf_service *s, struct 
 	if (s->at.line == 0)
 		return errmsg_prefix(e, "%s", file);
 	return errmsg_prefix(e, "%s:%u: \"[%.120s]\"", file, s->at.line, s->name);
+}
+
+const char *
+config_where(const struct config *config, const struct conf_service *s, const char *option,
+    char *text, size_t size)
+{
+	const struct conf_mark *at = options_marked(options_find(option, true), config, s);
+
+	text[0] = '\0';
+	if (config->files.n == 0)
+		return text;
+	if (at->line == 0 || at->file >= config->files.n)
+		at = &s->at;
+	snprintf(text, size, "%s:%u: ", config->files.items[at->file < config->files.n ? at->file : 0],
+	    at->line);
+	return text;
 }

@@ -96,13 +96,46 @@ check_line(const struct conf_service *s, const struct conf_rule *line, struct er
 	return 0;
 }
 
+static bool
+has_term(const struct rule *r, const struct rule_term *t)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->terms[i].key == t->key && strcmp(r->terms[i].text, t->text) == 0)
+			return true;
+	return false;
+}
+
+/* Whether whoever the one matches is matched by the other: it asks for nothing more. */
+static bool
+covers(const struct rule *wide, const struct rule *narrow)
+{
+	if (wide->report != narrow->report)
+		return false;
+	for (size_t i = 0; i < wide->n; i++)
+		if (!has_term(narrow, &wide->terms[i]))
+			return false;
+	return true;
+}
+
+static bool
+is_covered(const struct conf_rule *deny, const struct conf_rule *allow)
+{
+	struct rule *wide = read_again(deny, true), *narrow = read_again(allow, false);
+	bool yes = wide != NULL && narrow != NULL && covers(wide, narrow);
+
+	free(wide);
+	free(narrow);
+	return yes;
+}
+
 static int
 check_denied(const struct conf_service *s, const struct conf_rule *line, struct errmsg *why)
 {
 	for (size_t i = 0; i < s->deny.n; i++)
-		if (strcmp(s->deny.items[i].text, line->text) == 0)
+		if (is_covered(&s->deny.items[i], line))
 			return errmsg_set(why, "this can never let anybody pass: line %u denies the "
-			    "same", s->deny.items[i].at.line);
+			    "same%s", s->deny.items[i].at.line,
+			    strcmp(s->deny.items[i].text, line->text) == 0 ? "" : ", and more");
 	return 0;
 }
 

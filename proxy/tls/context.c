@@ -84,7 +84,7 @@ add_staple(struct tls_shown *shown, const struct tls_policy *p, const struct own
 
 /* One more context of the library's, with a certificate or without. */
 static int
-add_shown(struct tls_context *c, const struct tls_policy *p, const struct own *own,
+add_shown(struct tls_context *c, const struct tls_policy *p, struct own *own,
     struct errmsg *e)
 {
 	struct tls_shown *shown = &c->shown[c->nshown];
@@ -103,6 +103,12 @@ add_shown(struct tls_context *c, const struct tls_policy *p, const struct own *o
 		return -1;
 	if (own != NULL && p->staple && add_staple(shown, p, own, e) == -1)
 		return -1;
+	if (own != NULL) {
+		if ((shown->file = strdup(own->file)) == NULL)
+			return errmsg_set(e, "out of memory");
+		shown->chain = own->chain;
+		own->chain = (struct der_list){ NULL, 0 };
+	}
 #ifdef SLUSS_UNSAFE_WOLFSSL
 	wolfSSL_CTX_Unload_trust_peers(ctx);
 #endif
@@ -145,6 +151,8 @@ free_shown(struct tls_context *c)
 	for (size_t i = 0; i < c->nshown; i++) {
 		wolfSSL_CTX_free(c->shown[i].ctx);
 		staple_unref(c->shown[i].staple);
+		free(c->shown[i].file);
+		der_list_free(&c->shown[i].chain);
 	}
 }
 

@@ -18,6 +18,8 @@ struct tls_shown {
 	struct staple *staple;       /* NULL: none is wanted */
 	char key_alg[CERT_ALG_TEXT]; /* of the certificate; "": there is none */
 	char sig_alg[CERT_ALG_TEXT];
+	char *file;                  /* of the certificate; NULL: there is none */
+	struct der_list chain;       /* it, and what goes along with it */
 };
 
 /* The suites of TLS 1.2 that there are. */

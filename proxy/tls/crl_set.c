@@ -21,6 +21,7 @@ struct loading {
 	struct crl_set *set;
 	const struct trust *trust;
 	int64_t now;
+	const char *where;
 };
 
 /*
@@ -58,9 +59,10 @@ find_issuer(const struct trust *t, struct crl *c, struct errmsg *e)
 }
 
 static void
-warn(const struct crl_set *s, const char *from, const char *what)
+warn(const struct loading *l, const char *from, const char *what)
 {
-	log_line(LOG_WARNING, "main", "Service [%s] %s: %s", s->service, from, what);
+	log_line(LOG_WARNING, "main", "Service [%s] %s%s: %s", l->set->service,
+	    l->where != NULL ? l->where : "", from, what);
 }
 
 static void
@@ -76,7 +78,7 @@ warn_dates(const struct loading *l, const struct crl *c, const char *from)
 		    "machine's clock right?", cert_time_text(c->this_update, when));
 	else
 		return;
-	warn(l->set, from, text);
+	warn(l, from, text);
 }
 
 /*
@@ -151,7 +153,7 @@ take(void *arg, struct crl *c, const char *from, struct errmsg *e)
 		errmsg_prefix(e, "%s: the CRL is of no use", from);
 		return -1;
 	case 0:
-		warn(l->set, from, "the CRL belongs to no CA in CAfile or CApath; it counts only "
+		warn(l, from, "the CRL belongs to no CA in CAfile or CApath; it counts only "
 		    "where a peer sends that CA's certificate");
 		break;
 	}
@@ -210,7 +212,7 @@ load_folder(struct loading *l, const char *folder, struct errmsg *e)
 		rc = load_from_folder(l, folder, names[i], e);
 	file_names_free(names, n);
 	if (rc == 0 && l->set->n == before)
-		warn(l->set, folder, "there is no CRL in this folder");
+		warn(l, folder, "there is no CRL in this folder");
 	return rc;
 }
 
@@ -264,7 +266,7 @@ load(struct loading *l, const struct crl_source *from, struct errmsg *e)
 struct crl_set *
 crl_set_new(const struct crl_source *from, const struct trust *t, struct errmsg *e)
 {
-	struct loading l = { .trust = t, .now = time(NULL) };
+	struct loading l = { .trust = t, .now = time(NULL), .where = from->where };
 
 	if (!trust_has_cas(t) && !t->chain) {
 		errmsg_set(e, "CRLs prove nothing here: there is no CA in CAfile or CApath that "

@@ -37,28 +37,6 @@ warn_loose(const struct tls_policy *p, const char *what, const char *file)
 	    "chmod 600 %s", p->service, what, file, file);
 }
 
-/* Warns of an own certificate whose dates are off: the other side will refuse. */
-static int
-warn_dates(const struct own *o, const struct tls_policy *p, struct errmsg *e)
-{
-	struct cert_info *info;
-	char when[32];
-	time_t now = time(NULL);
-
-	if ((info = cert_info_new(&o->chain.items[0], e)) == NULL)
-		return -1;
-	if (now > info->not_after)
-		log_line(LOG_WARNING, "main", "Service [%s] OUR OWN CERTIFICATE HAS EXPIRED: "
-		    "%s (%s) ended at %s; peers will refuse it, make a new one", p->service,
-		    o->file, info->subject, cert_time_text(info->not_after, when));
-	if (now < info->not_before)
-		log_line(LOG_WARNING, "main", "Service [%s] our own certificate is not valid "
-		    "yet: %s (%s) begins at %s", p->service, o->file, info->subject,
-		    cert_time_text(info->not_before, when));
-	cert_info_free(info);
-	return 0;
-}
-
 /* The passphrase, if there is a file of it. */
 static int
 load_pass(const struct tls_policy *p, struct der *pass, struct errmsg *e)
@@ -154,15 +132,6 @@ judge(struct own *o, const struct tls_policy *p, struct errmsg *e)
 	return 0;
 }
 
-/* What the operator should know of one that will be shown. */
-static int
-warn(const struct own *o, const struct tls_policy *p, struct errmsg *e)
-{
-	if (o->loose)
-		warn_loose(p, "private key", o->key_file);
-	return warn_dates(o, p, e);
-}
-
 /* Of several keys the one that belongs to the certificate: in its own file, or one of those that are
  * named. */
 static int
@@ -236,10 +205,8 @@ own_read(struct own_list *l, const struct tls_policy *p, struct errmsg *e)
 	}
 	cert_free_secret(pass.data, pass.len);
 	for (size_t i = 0; i < l->n; i++)
-		if (warn(&l->items[i], p, e) == -1) {
-			own_free(l);
-			return -1;
-		}
+		if (l->items[i].loose)
+			warn_loose(p, "private key", l->items[i].key_file);
 	return 0;
 
 err:

@@ -32,8 +32,7 @@ struct own_list {
 
 /*
  * Reads the certificates and keys of a policy and finds which belong together.  Of two with the same
- * type of key the last holds; of that, of dates that are off and of files that others may read a
- * warning tells.  Returns 0, or -1 with the message filled.
+ * type of key the last holds; of that, and of files that others may read, a warning tells.  Returns 0, or -1 with the message filled.
  */
 int own_read(struct own_list *, const struct tls_policy *, struct errmsg *);
 void own_free(struct own_list *);

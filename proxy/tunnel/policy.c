@@ -226,11 +226,14 @@ policy_make(const struct conf_service *c, struct tls_policy *p, struct errmsg *e
 }
 
 int
-policy_crls(const struct conf_service *c, const struct tls_policy *p, struct crl_set **crls,
-    struct errmsg *e)
+policy_crls(const struct config *config, const struct conf_service *c,
+    const struct tls_policy *p, struct crl_set **crls, struct errmsg *e)
 {
+	char where[512];
 	const struct crl_source from = {
 		.service = c->name,
+		.where = config_where(config, c, c->crlfile.n > 0 ? "CRLfile" : "CRLpath", where,
+		    sizeof(where)),
 		.files = (const char *const *)c->crlfile.items,
 		.nfiles = c->crlfile.n,
 		.folders = (const char *const *)c->crlpath.items,

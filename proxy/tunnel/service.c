@@ -1,10 +1,12 @@
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "conf/ocsp.h"
 #include "conf/sni.h"
 #include "tls/ocsp.h"
+#include "tls/own.h"
 #include "tunnel/policy.h"
 #include "tunnel/service.h"
 #include "tunnel/stapling.h"
@@ -70,6 +72,20 @@ find_sessions(struct service *s, const struct tls_resume *r, const struct servic
 	return 0;
 }
 
+/* What its certificates will meet at the other end. */
+static void
+judge_own(const struct service *s)
+{
+	char where[512];
+	struct errmsg e;
+	int level;
+
+	config_where(s->config, s->conf, "cert", where, sizeof(where));
+	for (size_t i = 0; i < tls_context_certs(s->tls); i++)
+		if ((level = tls_own_judge(s->tls, i, s->crls, time(NULL), &e)) != 0)
+			log_line(level, "main", "Service [%s] %s%s", s->conf->name, where, e.text);
+}
+
 struct service *
 service_new(struct config *config, const struct conf_service *c, const struct service *old,
     struct errmsg *e)
@@ -88,7 +104,7 @@ service_new(struct config *config, const struct conf_service *c, const struct se
 	if (policy_names(c, &s->names, &s->nnames, e) == -1 ||
 	    policy_make(c, &policy, e) == -1)
 		goto err1;
-	if (policy_crls(c, &policy, &s->crls, e) == -1)
+	if (policy_crls(config, c, &policy, &s->crls, e) == -1)
 		goto err2;
 	s->tls = tls_context_renew(&policy, old != NULL ? old->tls : NULL, e);
 	if (s->tls == NULL)
@@ -98,6 +114,7 @@ service_new(struct config *config, const struct conf_service *c, const struct se
 	stapling_read(s);
 	s->config = config_ref(config);
 	atomic_init(&s->refs, 1);
+	judge_own(s);
 	if (c->insecure)
 		log_line(LOG_WARNING, "main", "Service [%s] INSECURE: whoever connects may "
 		    "pass, since --insecure was given", c->name);
