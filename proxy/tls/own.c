@@ -155,7 +155,8 @@ find_pair(struct own *o, const struct tls_policy *p, const char *cert, const str
 	if (p->nkeys == 0)
 		return -1;
 	return errmsg_set(e, "%s: none of the private keys that key names belongs to this "
-	    "certificate: add a line key = FILE with its own", cert);
+	    "certificate (%s%s): add a line key = FILE with its own", cert, p->keys[0],
+	    p->nkeys > 1 ? ", …" : "");
 }
 
 static int
