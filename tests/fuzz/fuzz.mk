@@ -28,7 +28,8 @@ fuzz_rule = $(base) $(net) $(conf) $(call some_of,tls,asn1 glob name rule san sp
 fuzz_chain = $(base) $(net) $(conf) $(call some_of,tls,asn1 authorise cert constraints glob \
 	identity level name path pubkey rule rules san spiffe subtree trust x509 x509_name \
 	x509_text)
-fuzz_wanted = $(call some_of,base,errmsg) $(call some_of,tls,asn1 flight san wanted x509 x509_name x509_text)
+fuzz_wanted = $(call some_of,base,errmsg) $(call some_of,tls,asn1 flight san wanted x509 \
+	x509_name x509_text)
 
 targets = chain conf crl preface proxyin hello ocsp rule wanted
 

@@ -162,7 +162,7 @@ class Attacks(IdentityCase):
 
     def test_forged_pin(self):
         """0.1: a clone of a pinned certificate, with all of its names, identifiers and
-        signature bytes, but with a key of the attacker's."""
+        signature bytes, but with a key of the attacker's.  (trust.c judge(): judge_pin().)"""
         victim = make("victim", dns=["localhost"])
         pin = victim.write(self.dir, "victim")[1]
         forged = certs.forge(victim)
@@ -179,14 +179,14 @@ class Attacks(IdentityCase):
                      "--checkhost", "localhost")
 
     def test_forged_leaf(self):
-        """0.1: a clone of a certificate that the CA issued."""
+        """0.1: a clone of a certificate that the CA issued.  (path.c links_hold(): link_holds().)"""
         ca = make("ca", ca=True)
         victim = make("victim", issuer=ca, dns=["localhost"])
         self.refused(certs.forge(victim), "the signature is not by the key of that CA",
                      UNKNOWN_CA, "--cafile", self.cafile(ca), "--checkhost", "localhost")
 
     def test_forged_root(self):
-        """0.2: a clone of the root, shown itself and as the issuer of another."""
+        """0.2: a clone of the root, shown itself and as the issuer of another.  (Likewise.)"""
         ca = make("ca", ca=True, dns=["localhost"])
         trust = ("--cafile", self.cafile(ca), "--checkhost", "localhost")
         forged = certs.forge(ca)
@@ -277,7 +277,8 @@ class Attacks(IdentityCase):
 
     def test_sub_ca_for_code(self):
         """0.8: a CA below ours that may only sign code issues nobody here, and the bare
-        certificate is not accepted on a second connection either."""
+        certificate is not accepted on a second connection either.  (rules.c judge_ca():
+        judge_use().)"""
         ca = make("ca", ca=True)
         signer = make("signer", issuer=ca, ca=True, eku=[CODE_SIGNING])
         leaf = make("leaf", issuer=signer, dns=["localhost"], eku=BOTH)
@@ -292,7 +293,7 @@ class Attacks(IdentityCase):
 
     def test_sub_ca_weak(self):
         """0.8: a CA between that is signed with SHA-1, or has a short key, on both
-        connections."""
+        connections.  (rules.c rules_link(): sigalg_judge() and pubkey_judge().)"""
         ca = make("ca", ca=True)
         trust = ("--cafile", self.cafile(ca))
         for sub, says in ((make("sub", issuer=ca, ca=True, signed=hashes.SHA1()), "SHA-1"),
@@ -316,7 +317,7 @@ class Attacks(IdentityCase):
 
     def test_cafile_leaf_issues_nobody(self):
         """1 (b): a certificate in the CA file that is no CA stands for itself, and issues
-        nobody."""
+        nobody.  (trust_load.c add_anchor(): is_ca; rules.c judge_is_ca().)"""
         pinned = make("pinned", dns=["localhost"])
         leaf = make("leaf", issuer=pinned, dns=["localhost"])
         trust = ("--cafile", self.cafile(pinned), "--checkhost", "localhost")
@@ -326,7 +327,7 @@ class Attacks(IdentityCase):
 
     def test_truncated_stream(self):
         """0.7: an end of the transport without close_notify is no clean end: the other side
-        sees a reset, and the log says so."""
+        sees a reset, and the log says so.  (endpoint.c tls_fetch(): IO_TRUNCATED.)"""
         for label, version in VERSIONS:
             with self.subTest(label):
                 ended = []

@@ -63,7 +63,7 @@ class Psk(Case):
                 client.stop()
 
     def test_forward_secrecy(self):
-        """In 1.2 only suites with a key exchange."""
+        """In 1.2 only suites with a key exchange.  (psk.c: SUITES12.)"""
         server = self.start("server.conf", "sslVersion = TLSv1.2")
         client = self.start("client.conf", "client = yes", target="127.0.0.1:%d" % server.port)
         self.echoes(client.port)
@@ -75,7 +75,8 @@ class Psk(Case):
         self.assertIn("handshake failure", done.err)
 
     def test_strangers(self):
-        """An identity that nobody knows and a wrong key look the same to the peer."""
+        """An identity that nobody knows and a wrong key look the same to the peer; no key at all is
+        no way in."""
         server = self.start("server.conf")
         openssl = harness.need("openssl")
         for version in "-tls1_2", "-tls1_3":

@@ -155,6 +155,7 @@ class Handshakes(Revocation):
         server.wait_log("refused by peer.*alert received: certificate_revoked")
 
     def test_crl_expired(self):
+        """Closed, and who is on the old list is on it.  (crl_judge.c consult(): next_update.)"""
         self.put("crl", crl(self.ca, self.alice, begins=-9, ends=-1))
         sluss = self.serve("CRLfile = @crl")
         sluss.wait_log(r"LOG4\[main\]: Service \[s\] .*crl: line 1: the CRL is out of date")
@@ -162,6 +163,7 @@ class Handshakes(Revocation):
         self.assert_refused(sluss, self.alice, "certificate is revoked")
 
     def test_crl_missing(self):
+        """Closed.  (crl_judge.c consult(): the verdict begins as TRUST_CRL_MISSING.)"""
         os.mkdir(self.path("crls"))
         sluss = self.serve("CRLpath = @crls")
         sluss.wait_log("there is no CRL in this folder")
@@ -180,7 +182,8 @@ class Handshakes(Revocation):
         self.assert_refused(sluss, self.alice, "certificate is revoked")
 
     def test_crl_bad_sig(self):
-        """A CRL by another key: no start, and a reload changes nothing."""
+        """A CRL by another key: no start, and a reload changes nothing.  (crl_set.c find_issuer():
+        crl_proven_by().)"""
         self.put("crl", crl(self.ca, self.alice, key=self.imposter.key))
         self.write("CRLfile = @crl")
         done = run(os.environ.get("SLUSS", "./sluss"), self.path("conf"), check=False)

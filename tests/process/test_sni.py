@@ -76,7 +76,8 @@ class Sni(Case):
         self.assertEqual(self.ask(server.port, None), ("primary", "primary"))
 
     def test_however_it_arrives(self):
-        """A hello in bytes, and one in records of 20 bytes each, are put together."""
+        """A hello in bytes, and one in records of 20 bytes each, are put together, so that nobody
+        comes to another section by the way he asks.  (hello.c hello_read(): its loop.)"""
         server = self.usual()
 
         def dribble(wire):
@@ -94,7 +95,8 @@ class Sni(Case):
         self.assertEqual(self.ask(server.port, "one.example.org", send=shred), ("one", "one"))
 
     def test_trust_is_the_sections_own(self):
-        """Who may pass at one section may not at another, whatever port both share."""
+        """Who may pass at one section may not at another, whatever port both share.  (hello_step.c
+        choose(): move_to().)"""
         server = self.serve(*self.section("one", "one.example.org",
                                           "peer = " + self.path("friend.crt")))
         self.assertEqual(self.ask(server.port, "one.example.org", identity="friend"),

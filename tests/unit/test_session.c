@@ -1054,7 +1054,8 @@ START_TEST(right_ones_pass)
 END_TEST
 
 /* 0.1, 0.2: the genuine certificate's name, key identifiers and signature bytes, but the
- * attacker's key; of a pinned certificate, and of a trusted root. */
+ * attacker's key; of a pinned certificate, and of a trusted root.  (trust.c judge(): judge_pin();
+ * path.c links_hold(): link_holds().) */
 START_TEST(forged_clone)
 {
 	struct tls_context *pin =
@@ -1087,7 +1088,7 @@ START_TEST(forged_clone)
 END_TEST
 
 /* 0.3: the public pinned certificate with the attacker's CA behind it, without the key;
- * then, on a second connection, a leaf of that CA. */
+ * then, on a second connection, a leaf of that CA.  (etc/wolfssl.sh: --enable-altcertchains.) */
 START_TEST(context_poisoning)
 {
 	struct tls_context *pin =
@@ -1119,7 +1120,8 @@ START_TEST(context_poisoning)
 }
 END_TEST
 
-/* 0.8: a leaf of a code-signing CA, with that CA, is refused; then the leaf alone. */
+/* 0.8: a leaf of a code-signing CA, with that CA, is refused; then the leaf alone.  (rules.c
+ * judge_ca(): judge_use().) */
 START_TEST(remembered_intermediate)
 {
 	struct tls_context *ca = context(true, "server", NULL, "root", TLS_1_2, TLS_1_3);
@@ -1162,7 +1164,8 @@ START_TEST(certificate_without_its_key)
 END_TEST
 
 /* 0.4, 0.5: a session made where nobody is asked for a certificate, resumed where one is
- * needed; and one's own session, resumed without the certificate. */
+ * needed; and one's own session, resumed without the certificate.  (context.c set_resumption():
+ * SESS_CACHE_OFF.) */
 START_TEST(resumption)
 {
 	struct tls_context *open = context(true, "server", NULL, NULL, TLS_1_2, TLS_1_3);
@@ -1298,7 +1301,7 @@ START_TEST(refusal_tells_all)
 }
 END_TEST
 
-/* 0.6: names for which the library's own check does nothing. */
+/* 0.6: names for which the library's own check does nothing.  (trust.c judge(): judge_name().) */
 START_TEST(odd_names_are_checked)
 {
 	static const char *const wrong_names[] = { "db01", "192.0.2.1", "::1", "foo.123",

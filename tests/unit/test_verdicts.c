@@ -259,6 +259,7 @@ main(int argc, char **argv)
 	if (tls_library_start(&e) == -1 || certs_make() == -1)
 		return 1;
 	make_all();
+	opinion_start();
 	rc = argc > 1 && strcmp(argv[1], "--print") == 0 ? print_all() : run();
 	certs_remove();
 	tls_library_stop();

@@ -202,7 +202,7 @@ static const struct row ca_rows[] = {
 	{ "ca_leaf", "ca:root", "", TRUST_OK, NULL, NULL },
 };
 
-/* Forged. */
+/* Forged.  (path.c links_hold(): link_holds().) */
 static const struct row forged_rows[] = {
 	{ "evil_leaf", "ca:root",
 	    "", TRUST_UNKNOWN_CA, "not by the key of that CA", NULL },
@@ -319,7 +319,8 @@ static const struct row strength_rows[] = {
 
 /* What CAs may do. */
 static const struct row use_rows[] = {
-	/* CVE-like: wolfSSL 5.9.2 keeps such a CA, and asks no more the second time. */
+	/* CVE-like: wolfSSL 5.9.2 keeps such a CA, and asks no more the second time.  (rules.c
+	 * judge_ca(): judge_use().) */
 	{ "code_leaf sub_code", "ca:root", "", TRUST_WRONG_USE, "\"CN=Code\"", NULL },
 	{ "code_leaf", "ca:root", "", TRUST_UNKNOWN_CA, "issued by \"CN=Code\"", NULL },
 	{ "code_leaf sub_code", "ca:root client",
@@ -697,7 +698,8 @@ static const struct row rule_rows[] = {
 	    "", TRUST_DENIED, NULL, NULL },
 	{ "leaf", "ca:root | deny cn=**; deny report cn=other",
 	    "", TRUST_DENIED, NULL, NULL },
-	/* The issuer is whose key has verified it: not what was merely sent along. */
+	/* The issuer is whose key has verified it: not what was merely sent along.  (path.c
+	 * path_holds(): issuer.) */
 	{ "sub_leaf sub", "ca:root | allow issuer-spki-sha256={SPKI:sub}",
 	    "", TRUST_OK, NULL, NULL },
 	{ "sub_leaf sub", "ca:root | allow issuer-spki-sha256={SPKI:root}",
@@ -874,7 +876,8 @@ static const struct row crl_rows[] = {
 	{ "sub_leaf sub_by_b", "ca:root_b crl:sub_freed crl:sub_leaf_",
 	    "", TRUST_OK, NULL, NULL },
 
-	/* Out of date, or not yet: closed, unless soft; but who is on it is on it. */
+	/* Out of date, or not yet: closed, unless soft; but who is on it is on it.  (crl_judge.c
+	 * consult(): next_update.) */
 	{ "leaf", "ca:root crl:root_old",
 	    "", TRUST_CRL_EXPIRED, "was to be renewed by", NULL },
 	{ "leaf", "ca:root crl:root_old soft", "", TRUST_OK, NULL, NULL },
@@ -886,7 +889,7 @@ static const struct row crl_rows[] = {
 	    "", TRUST_CRL_EXPIRED, "is valid from", NULL },
 	{ "leaf", "ca:root crl:root_future", "+2d", TRUST_OK, NULL, NULL },
 
-	/* Missing: closed, unless soft. */
+	/* Missing: closed, unless soft.  (crl_judge.c consult(): the verdict begins so.) */
 	{ "leaf", "ca:root crls",
 	    "", TRUST_CRL_MISSING,
 	    "no CRL of \"C=SE, O=Test, CN=Root\", which issued \"CN=leaf.example.com\"", NULL },
@@ -947,7 +950,8 @@ static const struct row crl_rows[] = {
 	    "", TRUST_CRL_MISSING, NULL, NULL },
 	{ "sub_leaf sub_by_b", "ca:root_b crl:b_sub whole soft",
 	    "", TRUST_REVOKED, NULL, NULL },
-	/* What is wrong with a CRL of a CA that only the peer brings shows with the peer. */
+	/* What is wrong with a CRL of a CA that only the peer brings shows with the peer.
+	 * (crl_judge.c counts(): crl_proven_by().) */
 	{ "sub_leaf sub_by_b", "ca:root_b crl:sub_broken",
 	    "", TRUST_CRL_MISSING, "another key's", NULL },
 	{ "sub_leaf sub_by_b", "ca:root_b crl:sub_evil",
