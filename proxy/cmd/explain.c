@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "cmd/explain.h"
+#include "explain_priv.h"
 #include "run_priv.h"
 #include "tls/library.h"
 #include "tunnel/policy.h"
@@ -14,33 +15,9 @@
 #define FAILED 1
 #define DENIED 2
 
-/* At how many moments something begins or ends to be valid, at most. */
-#define MOMENTS 8192
-
 struct request {
 	const char *config, *service, *peer, *chain;
 	int64_t at;
-};
-
-/* All that is judged, and by what. */
-struct matter {
-	const struct config *config;
-	const struct conf_service *conf;
-	struct tls_policy policy;
-	struct crl_set *crls;
-	const char **names; /* configured */
-	const char *const *wanted;
-	size_t nnames;
-	const char *host; /* where no names are */
-	struct der_list certs;
-	int64_t moments[MOMENTS];
-	size_t n;
-};
-
-struct judgement {
-	enum trust_verdict verdict;
-	const char *rule;
-	struct errmsg why;
 };
 
 static void
@@ -49,9 +26,9 @@ usage(FILE *out)
 	fputs("Usage: sluss explain CONFIG [--service NAME] --peer FILE [--chain FILE]\n"
 	      "           [--at YYYY-MM-DD[THH:MM:SS]]\n\n"
 	      "Says whether a section of the configuration lets the peer with this certificate\n"
-	      "pass, by which rule, and when that will change. The certificates of the CAs\n"
-	      "between, as the peer would send them, follow in the same file or in that of\n"
-	      "--chain. Times are in UTC.\n\n"
+	      "pass, by which rule (and where that stands), what else that rests on, and when\n"
+	      "that will change. The certificates of the CAs between, as the peer would send\n"
+	      "them, follow in the same file or in that of --chain. Times are in UTC.\n\n"
 	      "Exit status: 0 it may pass, 2 it may not, 1 the question makes no sense.\n", out);
 }
 
@@ -217,12 +194,15 @@ judge(const struct matter *m, int64_t at, struct judgement *j)
 }
 
 static void
-tell(const struct judgement *j)
+tell(const struct matter *m, const struct judgement *j)
 {
+	char place[PLACE_TEXT];
+
+	explain_place(m, j, place);
 	if (j->verdict != TRUST_OK)
-		printf("denied: %s: %s\n", trust_verdict_text(j->verdict), j->why.text);
+		printf("denied: %s: %s%s\n", trust_verdict_text(j->verdict), j->why.text, place);
 	else if (j->rule != NULL)
-		printf("admitted by the rule \"allow = %s\"\n", j->rule);
+		printf("admitted by the rule \"allow = %s\"%s\n", j->rule, place);
 	else
 		printf("admitted%s\n", j->why.text[0] == '\0' ? ": no allow rule is asked" : "");
 	if (j->verdict == TRUST_OK && j->why.text[0] != '\0')
@@ -252,7 +232,7 @@ tell_change(struct matter *m, int64_t at, const struct judgement *now)
 		if (then.verdict == now->verdict && then.rule == now->rule)
 			continue;
 		printf("from %s on: ", cert_time_text(m->moments[i], when));
-		tell(&then);
+		tell(m, &then);
 		return;
 	}
 	puts("no date changes that");
@@ -272,7 +252,8 @@ explain(const struct config *c, const struct request *r, struct errmsg *e)
 	if ((m->conf = find_service(c, r->service, e)) != NULL && prepare(m, r, e) == 0) {
 		judge(m, r->at, &now);
 		printf("[%s] at %s: ", m->conf->name, cert_time_text(r->at, when));
-		tell(&now);
+		tell(m, &now);
+		explain_basis(m, &now, r->at);
 		tell_change(m, r->at, &now);
 		rc = now.verdict == TRUST_OK ? ADMITTED : DENIED;
 	}

@@ -12,6 +12,7 @@ import harness
 import test_verify
 from certs import bundle, make
 from harness import TlsWire, connect
+from test_revocation import crl
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
@@ -162,7 +163,8 @@ class Rules(test_verify.VerifyCase):
 class Explain(test_verify.VerifyCase):
 
     def explain(self, status, options, identity, *args):
-        path = self.path("explain-%d.conf" % len(os.listdir(self.dir)))
+        self.last = len(os.listdir(self.dir))
+        path = self.path("explain-%d.conf" % self.last)
         with open(path, "w") as f:
             f.write("foreground = yes\npid =\nsyslog = no\n[s]\naccept = 1\nconnect = 2\n"
                     "cert = %s\n%s\n" % (self.pem("server"), self.options(options)))
@@ -177,6 +179,43 @@ class Explain(test_verify.VerifyCase):
         self.assertIn('admitted by the rule "allow = cn=leaf"', out)
         self.assertRegex(out, "from %s [0-9:]+ UTC on: denied: certificate has expired" %
                          self.leaf.dates()[1][:10])
+
+    def test_place(self):
+        """Of the rule that decided: file and line."""
+        for status, lines, text in (
+                (0, "allow = cn=no; allow = cn=leaf", r'admitted by the rule "allow = cn=leaf" '
+                 r"\(.*conf:%d\)\n"),
+                (2, "allow = cn=leaf; deny = cn=x; deny = cn=l*", r'"deny = cn=l\*" refuses it '
+                 r"\(.*conf:%d\)\n")):
+            out = self.explain(status, Rules.CHAIN + lines, self.leaf)
+            with open(self.path("explain-%d.conf" % self.last)) as f:
+                number = f.read().split("\n").index(lines.split("; ")[-1]) + 1
+            self.assertRegex(out, text % number)
+
+    def test_basis(self):
+        """Names are rules like others; pins, CRLs, responders, and the date that is next."""
+        named = make("named", issuer=self.ca, dns=["localhost"], ends=certs.now(3))
+        with open(self.path("crl.pem"), "wb") as f:
+            f.write(crl(self.ca, ends=2))
+        out = self.explain(0, Rules.CHAIN + "checkHost = no.test; checkHost = localhost; CRLfile = " +
+                           self.path("crl.pem"), named)
+        self.assertIn("name: the rule checkHost = no.test is not met\n", out)
+        self.assertIn("name: the rule checkHost = localhost is met\n", out)
+        self.assertRegex(out, r"CRLs: it is not revoked; the next of the 1 lists is to be renewed "
+                         r"by \d{4}-\d\d-\d\d")
+        self.assertIn("OCSP: not asked here", out)
+        self.assertRegex(out, 'dates: "CN=named" is the first to expire, after %s' %
+                         named.dates()[1])
+        self.assertRegex(out, "UTC on: denied: list of revoked certificates is out of date")
+        with open(self.path("crl.pem"), "wb") as f:
+            f.write(crl(self.ca, named, number=2))
+        out = self.explain(2, Rules.CHAIN + "CRLfile = " + self.path("crl.pem"), named)
+        self.assertRegex(out, "denied: certificate is revoked: .*\nCRLs: it is revoked; ")
+        crt = bundle(self.path("pin.crt"), self.leaf)
+        self.assertIn("pin: it is the certificate of peer = %s\nCRLs: none are configured\n" % crt,
+                      self.explain(0, "peer = " + crt, self.leaf))
+        self.assertIn("pin: it is none of the 1 files of peer\n",
+                      self.explain(2, "peer = " + crt, self.stranger))
 
     def test_denied(self):
         out = self.explain(2, Rules.CHAIN + "deny = cn=l*", self.leaf)
