@@ -25,7 +25,7 @@ import report
 import works
 from tunnels import ALL, Unusable
 
-SIZES = {"full": (9, 1.0), "quick": (5, 0.1), "smoke": (1, 0.02)}  # rounds, size of samples
+SIZES = {"full": (7, 1.0), "quick": (5, 0.1), "smoke": (1, 0.02)}  # rounds, size of samples
 
 
 class Places:

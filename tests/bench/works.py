@@ -156,7 +156,7 @@ class Handshake(Work):
         load.ask("shake", 8, 50, "full")
 
     def task(self):
-        count = self.amount(1000)
+        count = self.amount(600)
         return count, ("shake", 8, count, self.kind)
 
 
