@@ -89,6 +89,7 @@ class Run:
             try:
                 session = works.Session(self, tunnel, work.mode, **work.options)
                 work.begin(session.load)
+                session.pin()
                 ready.append(session)
             except Unusable as e:
                 self.note("%s, %s: %s" % (work.name, tunnel.name, e))

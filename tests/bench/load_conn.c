@@ -267,10 +267,9 @@ tls_context(bool server, const char *cert, const char *ca)
 		tls_fail("cannot set up TLS");
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-	if (server) {
-		/* Many records a system call here too; clients get short answers. */
-		SSL_CTX_set_read_ahead(ctx, 1);
+	/* Many records a system call here too; clients get short answers. */
+	SSL_CTX_set_read_ahead(ctx, 1);
+	if (server)
 		SSL_CTX_set_default_read_buffer_len(ctx, CHUNK);
-	}
 	return ctx;
 }

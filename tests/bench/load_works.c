@@ -108,6 +108,17 @@ user_closed(struct user *u)
 		user_open();
 }
 
+/* What follows a request's head is never looked at, so each piece may be the same. */
+static void
+exchange_send(struct user *u)
+{
+	size_t len = u->to_send < CHUNK ? (size_t)u->to_send : CHUNK;
+
+	if (u->to_send > 0)
+		u->to_send -= conn_write(&u->conn, payload, len);
+	conn_await(&u->conn, u->to_send > 0 || conn_pending(&u->conn));
+}
+
 static void
 exchange_begin(struct user *u, int64_t since)
 {
@@ -118,18 +129,7 @@ exchange_begin(struct user *u, int64_t since)
 	u->since = since;
 	u->to_send = work.length;
 	u->to_receive = work.answer;
-	user_ready(&u->conn);
-}
-
-/* What follows a request's head is never looked at, so each piece may be the same. */
-static void
-exchange_send(struct user *u)
-{
-	size_t len = u->to_send < CHUNK ? (size_t)u->to_send : CHUNK;
-
-	if (u->to_send > 0)
-		u->to_send -= conn_write(&u->conn, payload, len);
-	conn_await(&u->conn, u->to_send > 0 || conn_pending(&u->conn));
+	exchange_send(u);
 }
 
 static void
@@ -173,6 +173,7 @@ static void
 user_ready(struct conn *c)
 {
 	struct user *u = (struct user *)c;
+	int64_t since = u->since;
 	char data[16384];
 	int n;
 
@@ -182,10 +183,13 @@ user_ready(struct conn *c)
 		exchange_send(u);
 	else
 		conn_await(c, conn_pending(c));
-	n = conn_read(c, data, sizeof(data));
-	if (n > 0)
-		user_took(u, (size_t)n);
-	else if (n == -1 && u->state == CLOSES)
+	/* An answer may be several records, of which the loop sees the first only. */
+	do {
+		n = conn_read(c, data, sizeof(data));
+		if (n > 0)
+			user_took(u, (size_t)n);
+	} while (n > 0 && u->since == since && u->to_receive > 0);
+	if (n == -1 && u->state == CLOSES)
 		user_closed(u);
 	else if (n == -1) {
 		errno = 0;

@@ -60,16 +60,23 @@ class Session:
 
     def __init__(self, run, tunnel, mode, cpus=None, load_cpus=None, **options):
         self.tunnel = tunnel
+        self.cpus = cpus or run.tunnel_cpus
         self.load = Load(run, mode, tunnel.tls, load_cpus or run.load_cpus)
         self.process = None
         try:
             self.process, self.port = tunnel.start(mode, self.load.backend,
-                                                   cpus or run.tunnel_cpus, **options)
+                                                   self.cpus, **options)
             self.pid = self.process.pid
             self.load.ask("port", self.port)
         except BaseException:
             self.end()
             raise
+
+    def pin(self):
+        """Puts all threads where they belong: some programs choose CPUs by themselves."""
+        for pid in measure.family(self.pid):
+            for thread in os.listdir("/proc/%d/task" % pid):
+                os.sched_setaffinity(int(thread), self.cpus)
 
     def measured(self, units, *words):
         """Gives the load a command; "value" is the tunnel's CPU time for each unit in ns."""

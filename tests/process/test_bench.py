@@ -51,7 +51,7 @@ class Bench(harness.Case):
             results = json.load(f)
         with open(self.result("table.txt")) as f:
             self.assertTrue(out.endswith(f.read() + "\n"), out)
-        self.assertEqual({s["work"] for s in samples}, set(ALL))
+        self.assertEqual({s["work"] for s in samples}, set(ALL), out)
         self.assertEqual(set(results["works"]), set(ALL))
         for name in ALL:
             self.assertIn(results["works"][name]["title"], out)
