@@ -11,7 +11,7 @@ set grid ytics lc rgb "#dddddd"
 set border 3
 set tics nomirror out
 set xtics rotate by -35 font ",9"
-set yrange [0:*]
+set yrange [*<0:*]
 set offsets 0.6, 0.6, 0, 0
 unset key
 """
@@ -28,7 +28,7 @@ set logscale x
 set grid lc rgb "#dddddd"
 set border 3
 set tics nomirror out
-set yrange [0:*]
+set yrange [*<0:*]
 unset key
 """
 CURVE = """$data << EOD
@@ -85,11 +85,15 @@ def write(folder, rows, drawn, about):
     """Draws what there is; returns a note when it cannot."""
     if shutil.which("gnuplot") is None:
         return "gnuplot is not installed: there are no pictures"
+    rows, drawn = ([r for r in some if r.sums] for some in (rows, drawn))
     title = "%%s (%s, %s)" % (about["date"][:10], about["machine"].split(",")[0])
-    if rows:
-        draw(folder, "works", bars(rows, title % "CPU time of the tunnel, median and quartiles"),
-             (1100, 380 * -(-len(rows) // 3)))
-    if drawn:
-        draw(folder, "growth", curves(drawn, title % "sluss: cost as work grows"),
-             (350 * len(drawn), 360))
+    try:
+        if rows:
+            draw(folder, "works", bars(rows, title % "CPU time of the tunnel, median and "
+                                       "quartiles"), (1100, 380 * -(-len(rows) // 3)))
+        if drawn:
+            draw(folder, "growth", curves(drawn, title % "sluss: cost as work grows"),
+                 (350 * len(drawn), 360))
+    except RuntimeError as e:
+        return str(e)
     return None
