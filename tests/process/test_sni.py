@@ -1,10 +1,16 @@
 """Sections that are chosen by the name that a client asks for."""
 
+import socket
 import ssl
 import struct
+import threading
+import time
 
 import harness
 from harness import Case, TlsWire, VERSIONS, connect
+from test_handshake import client_hello, extension, messages, records
+
+CERTIFICATE = 11
 
 
 class Sni(Case):
@@ -137,6 +143,114 @@ class Sni(Case):
         c.sendall(self.hello(b"x.example.org."))
         server.wait_log(r'SNI: "x.example.org" is for section \[wild\]')
         self.assertEqual(self.ask(server.port, "one.example.org"), ("one", "one"))
+
+    def answered_by(self, server, sni, **kw):
+        """The section whose certificate a raw hello of TLS 1.2, where it is in clear, is shown."""
+        c = self.own(connect(server.port))
+        c.sendall(records(client_hello(versions=(), sni=sni, **kw)))
+        data = b""
+        while not any(kind == CERTIFICATE for kind, _ in messages(data)):
+            more = c.recv(65536)
+            if not more:
+                return None
+            data += more
+        body = dict(messages(data))[CERTIFICATE]
+        c.close()
+        found = [n for n in ("primary", "one", "wild") if n.encode() + b".test" in body]
+        self.assertEqual(len(found), 1)
+        return found[0]
+
+    def test_sni_odd(self):
+        """None, unknown, as long as can be, dotted, in capitals, with a NUL: what is the name of a
+        section's leads there, anything else to the section that listens, and nobody falls."""
+        server = self.usual()
+        tail = b".example.org"
+        long = b".".join([63 * b"a"] * 3 + [(253 - 3 * 64 - len(tail)) * b"b"]) + tail
+        self.assertEqual(len(long), 253)
+        for name, section in ((None, "primary"), (b"unknown.test", "primary"),
+                              (b"one.example.org.", "one"), (b"ONE.EXAMPLE.ORG", "one"),
+                              (b"Two.Example.Org.", "wild"), (long, "wild"), (long + b".", "wild"),
+                              (b"aa" + long, "primary"), (b"a" + long + b".", "primary"),
+                              (b"one.example.org\0", "primary"), (b"\0one.example.org", "primary"),
+                              (b"x\0.example.org", "primary"), (b"one.example.org..", "primary"),
+                              (b".example.org", "primary"), (b".", "primary"),
+                              (b"*.example.org", "primary"), (b"192.0.2.1", "primary")):
+            self.assertEqual(self.answered_by(server, name), section, name)
+
+    def test_huge_hello(self):
+        """One of 64 KiB is refused or answered by the section that listens: no other is chosen by a
+        hello that was not read."""
+        server = self.usual()
+        for size in (16000, 17000, 60000):
+            more = extension(0x6a6a, b"x" * size)
+            try:
+                self.assertIn(self.answered_by(server, b"one.example.org", more=more),
+                              ("one",) if size == 16000 else (None, "primary"))
+            except ConnectionResetError:
+                pass
+        self.assertEqual(self.ask(server.port, "one.example.org"), ("one", "one"))
+
+    def test_hybrid_hello(self):
+        """The long hello of a client with X25519MLKEM768, in three segments."""
+        server = self.usual()
+        sizes = []
+
+        def in_three(c):
+            up = self.own(connect(server.port))
+            data = c.recv(65536)
+            while len(data) < 5 + struct.unpack(">H", data[3:5])[0]:
+                data += c.recv(65536)
+            sizes.append(len(data))
+            for part in (data[:500], data[500:1000], data[1000:]):
+                up.sendall(part)
+                time.sleep(0.05)
+            back = threading.Thread(target=self.pour, args=(up, c))
+            back.start()
+            self.pour(c, up)
+            back.join()
+        relay = self.backend(in_three)
+        client = self.own(harness.Sluss(
+            "client", "--accept", "127.0.0.1:0", "--connect", relay.target, "--cert",
+            self.pem("client"), "--peer", self.path("one.crt"), "--sni", "one.example.org"))
+        with connect(client.port) as c:
+            self.assertEqual(harness.recv_exactly(c, 3), b"one")
+        client.wait_log("X25519MLKEM768")
+        self.assertGreater(sizes[0], 1200)
+
+    @staticmethod
+    def pour(a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def test_dribbled_hello(self):
+        """The time of a handshake begins with the hello and is a total: bytes do not prolong it."""
+        server = self.serve(*self.section("one", "*"), primary=["TIMEOUTbusy = 2"])
+        c = self.own(connect(server.port))
+        with self.assertRaises(OSError):
+            for b in self.hello(b"one.example.org") * 100:
+                c.sendall(bytes([b]))
+                if server.log.count("TIMEOUTbusy exceeded"):
+                    c.recv(65536)
+                    raise OSError
+                time.sleep(0.05)
+        server.wait_log("TIMEOUTbusy exceeded while waiting for the ClientHello: not finished "
+                        "within 2 seconds; the peer began it")
+
+    def test_reset_in_the_hello(self):
+        """Who resets while its hello is read leaves nothing behind."""
+        server = self.serve(*self.section("one", "*"))
+        base = self.baseline(server)
+        whole = self.hello(b"one.example.org")
+        for n in (1, 5, 40, len(whole) - 1):
+            c = connect(server.port)
+            c.sendall(whole[:n])
+            harness.reset(c)
+        server.wait_log("while waiting for the ClientHello: the peer reset", count=4)
+        self.back_to(server, base)
 
     def test_no_hello(self):
         """Garbage is refused as ever, with one line; who says nothing is cut off in time."""
