@@ -149,6 +149,12 @@ class Choice(Certificates):
         sluss = self.serve(*self.certs(EC, RSA), "sslVersion = TLSv1.3")
         self.assertIsNone(self.shown(sluss.port, "-tls1_2"))
         sluss.wait_log("no protocol version in common")
+        self.assertIsNone(self.shown(sluss.port, "-tls1_2", "-sigalgs", "ed25519"))
+        sluss.wait_log("no protocol version in common", count=2)
+        old = self.serve(*self.certs(EC, RSA))
+        self.assertIsNone(self.shown(old.port, "-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA"))
+        old.wait_log("no cipher suite in common")
+        self.assertNotIn("none of our certificates", old.log)
         self.assertNotIn("none of our certificates", sluss.log)
 
     def test_gnutls(self):
