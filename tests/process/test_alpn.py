@@ -3,6 +3,7 @@
 
 import os
 import signal
+import socket
 import ssl
 import subprocess
 
@@ -170,6 +171,37 @@ class Server(Alpn):
             self.assertIn(b"220", f.readline())
             wire = TlsWire(c, self.context(offers), server_hostname="localhost").handshake()
             self.assertEqual(wire.tls.selected_alpn_protocol(), agreed)
+
+    def test_behind_proxy(self):
+        """A PROXY header in the same segment as the hello."""
+        sluss = self.serve("alpn = h2,x", "proxyIn = yes", "proxyFrom = 127.0.0.0/8")
+        for header in (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
+                       b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"):
+            wire = TlsWire(self.own(connect(sluss.port)), self.context(["x", "h2"]),
+                           server_hostname="localhost")
+            try:
+                wire.tls.do_handshake()
+            except ssl.SSLWantReadError:
+                wire.sock.sendall(header + wire.pending_out())
+            wire.handshake()
+            self.assertEqual(wire.tls.selected_alpn_protocol(), "h2")
+
+    def test_inetd(self):
+        """On the descriptors 0 and 1."""
+        with open(self.path("conf"), "w") as f:
+            f.write("foreground = yes\nsyslog = no\nalpn = h2,x\ncert = %s\nconnect = %s\n" %
+                    (self.pem("server"), self.target.target))
+        for _, version in VERSIONS:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self.own(harness.Program([harness.SLUSS, self.path("conf")], stdin=theirs,
+                                         stdout=theirs))
+            self.own(ours).settimeout(harness.PATIENCE)
+            wire = TlsWire(ours, self.context(["x", "h2"], version), server_hostname="localhost")
+            wire.handshake()
+            self.assertEqual(wire.tls.selected_alpn_protocol(), "h2")
+            wire.write(b"ping")
+            self.assertEqual(wire.read_exactly(4), b"ping")
 
     def test_with_shared_keys(self):
         with open(self.path("psk"), "w") as f:
