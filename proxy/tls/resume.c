@@ -163,12 +163,15 @@ keep(struct tls_session *s)
 	session_pool_put(s->pool, s->upstream, &k, time(NULL));
 }
 
-/* As long as the tunnel lives, the library would keep the ticket, however long it is. */
+/* As long as the tunnel lives, the library would keep the ticket, however long it is, and in TLS 1.2
+ * what it showed of the one before.  (In 1.3 that stays: nothing takes it away.) */
 static void
 drop_ticket(struct tls_session *s)
 {
 	wolfSSL_set_SessionTicket(s->ssl, (const byte *)"", 1);
 	wolfSSL_set_SessionTicket(s->ssl, NULL, 0);
+	if (wolfSSL_version(s->ssl) == TLS1_2_VERSION)
+		wolfSSL_UseSessionTicket(s->ssl);
 }
 
 static bool
@@ -220,8 +223,11 @@ resume_done(struct tls_session *s)
 		drop_ticket(s);
 		return;
 	}
-	s->ticket = s->ticket || !s->resumed;
-	resume_take_up(s);
+	if (s->ticket || !s->resumed) {
+		s->ticket = true;
+		resume_take_up(s);
+	} else
+		drop_ticket(s);
 }
 
 void

@@ -402,11 +402,11 @@ tls_session_read(struct tls_session *s, struct tls_io *io, void *p, size_t cap, 
 	assert(s->done && cap > 0);
 	*n = 0;
 	s->io = io;
-	spares_use(io->spares);
-	do
+	do {
+		spares_use(io->spares);
 		ret = wolfSSL_read(s->ssl, p, cap > INT32_MAX ? INT32_MAX : (int)cap);
-	while (resume_take_up(s) && ret <= 0);
-	spares_use(NULL);
+		spares_use(NULL);
+	} while (resume_take_up(s) && ret <= 0);
 	s->io = NULL;
 	if (ret <= 0)
 		return translate(s, ret);
