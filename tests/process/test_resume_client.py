@@ -111,9 +111,11 @@ class Works(ClientCase):
         """Unless it is said, there is none, whatever else is said about sessions."""
         for _, version in VERSIONS:
             server = self.upstream(version)
-            self.write_client("sessionCacheSize = 100", targets=[server.target])
+            self.write_client("sessionCacheSize = 100", "ticketKeySecret = " + 32 * "a",
+                              "ticketMacSecret = " + 32 * "b", targets=[server.target])
             sluss = self.own(Sluss(self.path("conf")))
             sluss.wait_log("sessionCacheSize.*ignored without sessionResume = yes")
+            sluss.wait_log("ticketKeySecret.*ignored: it is for client = no")
             self.assertEqual(self.visits(sluss, server, 3), 3 * [False])
             sluss.stop()
 

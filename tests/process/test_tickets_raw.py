@@ -2,6 +2,7 @@
 """Hellos made by hand that offer more tickets than one, or in ways that no library does.  Each
 attack says the line that stops it."""
 
+import copy
 import os
 
 import harness
@@ -141,6 +142,25 @@ class Tickets(Raw):
             with self.assertRaises(ConnectionError):
                 self.client(sluss, offers).server_hello()
         self.assertEqual(self.target.count, before)
+
+    def test_odd_tickets(self):
+        """What is no ticket of ours, short, long or many, opens nothing: also one of 32 bytes, which
+        the library would look for in a cache.  The server goes on."""
+        sluss = self.serve()
+        mine = self.ticket(sluss, self.bob, "TLS_AES_256_GCM_SHA384")
+        before = self.target.count
+        for sizes in ([1], [32], [65], [66], [4096], [5000], [60000], 50 * [200]):
+            offers = []
+            for n in sizes:
+                offers.append(Offer(mine, mine=False))
+                offers[-1].ticket = copy.copy(mine)
+                offers[-1].ticket.ticket = os.urandom(n)
+            with self.assertRaises(ConnectionError):
+                self.assertIsNone(self.client(sluss, offers).server_hello())
+                raise ConnectionError("not resumed")
+        self.assertEqual(self.target.count, before)
+        c = self.client(sluss, [Offer(mine)])
+        self.assertEqual(c.server_hello(), 0)
 
     def test_without_key_exchange(self):
         """Who offers psk_ke alone does not resume.  (ticket.c ticket_set_up(): only_dhe_psk.)"""
