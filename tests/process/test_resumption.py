@@ -123,11 +123,17 @@ class Works(Resumption):
         sluss.wait_log(REUSED, count=2)
 
     def test_lifetime(self):
-        """sessionCacheTimeout counts from the full handshake.  (ticket.c holds(): since.)"""
+        """sessionCacheTimeout counts from the full handshake, however often it was resumed since,
+        and that is before there were TIMES_MOST.  (ticket.c holds(): since.)"""
         sluss = self.serve("sessionCacheTimeout = 2")
         for _, version in VERSIONS:
             kept = self.first(sluss.port, self.alice, version)
-            harness.wait_for(lambda: not self.again(sluss.port, self.alice, kept), "its end")
+            for _ in range(100):
+                time.sleep(0.1)
+                if not self.again(sluss.port, self.alice, kept):
+                    break
+            else:
+                self.fail("it has no end")
 
     def test_for_ever(self):
         """The library counts tickets in a byte, and fails the handshake when it is full.
@@ -220,8 +226,8 @@ class Attacks(Resumption):
             self.assert_full(there.port, self.alice, kept)
 
     def test_ticket_of_a_section(self):
-        """Of a section that anyone may enter, at one for alice.  (ticket.c holds(): service and
-        generation.)"""
+        """Of a section that anyone may enter, at one for alice.  (ticket.c holds(): service,
+        generation and admits(): each alone stops it.)"""
         self.write("sessionResume = yes")
         with open(self.path("conf"), "a") as f:
             f.write("\n".join(["[open]", "sni = s:open.test", "cert = " + self.pem("server"),
