@@ -8,10 +8,16 @@
 #include "doctor_priv.h"
 #include "tls/inspect.h"
 #include "tls/library.h"
+#include "tls/own.h"
 #include "tls/passphrase.h"
 #include "tunnel/policy.h"
 
 enum { NEW, OLD, NVERSIONS };
+
+/* Alerts (RFC 8446, 6.2; RFC 4279). */
+#define BAD_RECORD_MAC 20
+#define DECRYPT_ERROR 51
+#define UNKNOWN_PSK_IDENTITY 115
 
 static const struct {
 	enum tls_version version;
@@ -25,6 +31,8 @@ struct doctor {
 	const char **names;        /* of which the certificate must carry one */
 	size_t nnames;
 	struct trust *trust;
+	struct crl_set *crls;
+	bool anyone;               /* nothing says whom to trust */
 	struct tls_context *with[NVERSIONS], *without[NVERSIONS];
 	struct addr_list addrs;
 	size_t at;                 /* the address that answers */
@@ -63,17 +71,20 @@ make_contexts(struct doctor *d, const struct tls_policy *p, struct errmsg *e)
 static int
 prepare(struct doctor *d, struct errmsg *e)
 {
-	struct conf_service *c = &d->args.config->services[0];
+	struct conf_service *c = d->args.service;
 	struct tls_policy p;
 
 	d->conf = c;
 	if (d->args.target.kind == ADDR_TCP)
 		d->host = d->args.target.host != NULL ? d->args.target.host : "localhost";
-	c->insecure = c->cafile.n + c->capath.n + c->peer.n == 0;
+	if (d->args.file == NULL && c->psk_secrets == NULL)
+		c->insecure = c->cafile.n + c->capath.n + c->peer.n + c->allow.n == 0;
 	if (policy_make(c, &p, e) == -1)
 		return -1;
 	d->trust = p.trust;
-	if (policy_names(c, &d->names, &d->nnames, e) == -1)
+	d->anyone = p.insecure;
+	if (policy_crls(d->args.config, c, &p, &d->crls, e) == -1 ||
+	    policy_names(c, &d->names, &d->nnames, e) == -1)
 		return -1;
 	if (d->nnames == 0 && d->host != NULL && (c->peer.n == 0 || policy_names_host(c)))
 		d->names[d->nnames++] = d->host;
@@ -155,17 +166,23 @@ static bool
 judge(const struct doctor *d, const struct der *chain, size_t n)
 {
 	struct errmsg why = { .text = "" };
-	enum trust_verdict v = d->conf->insecure ? judge_alone(d, chain, &why) :
-	    trust_judge(d->trust, chain, n, true, d->names, d->nnames, time(NULL), &why);
+	const char *rule = NULL;
+	enum trust_verdict v = d->anyone ? judge_alone(d, chain, &why) :
+	    trust_explain(d->trust, d->crls, chain, n, true, d->names, d->nnames, time(NULL), &rule,
+	    &why);
 
 	if (v != TRUST_OK)
 		printf("Trust: no: %s%s%s\n", trust_verdict_text(v), *why.text ? ": " : "",
 		    why.text);
-	else if (d->conf->insecure)
+	else if (d->anyone)
 		puts("Trust: its dates, strength and names are right; who issued it was not judged: "
 		     "give --cafile or --peer");
+	else if (rule != NULL)
+		printf("Trust: yes, by the rule \"allow = %s\"\n", rule);
 	else
 		puts("Trust: yes");
+	if (v == TRUST_OK && *why.text != '\0')
+		printf("  but: %s\n", why.text);
 	return v == TRUST_OK;
 }
 
@@ -185,6 +202,40 @@ no_tls(const struct doctor *d)
 	    report_reason(a, text));
 }
 
+/* Whether a server does not know the key, or says that of all it was shown. */
+static bool
+denies_key(const struct attempt *a)
+{
+	const int alert = a->end == ATTEMPT_ALERT ? tls_session_alert(a->tls) : -1;
+
+	return alert == UNKNOWN_PSK_IDENTITY || alert == DECRYPT_ERROR || alert == BAD_RECORD_MAC;
+}
+
+/* Where keys are shared there is no certificate to judge. */
+static int
+examine_shared(struct doctor *d)
+{
+	char text[DOCTOR_TEXT];
+
+	if (let_in(d))
+		return conclude(DOCTOR_FINE, "all is well: the key is shared");
+	for (int i = 0; i < NVERSIONS; i++)
+		if (denies_key(&d->seen[i]))
+			return conclude(DOCTOR_REFUSED, report_reason(&d->seen[i], text));
+	return no_tls(d);
+}
+
+/* What is wrong with the certificate that we show, whoever sees it. */
+static void
+report_own(const struct doctor *d)
+{
+	struct errmsg why;
+
+	if (tls_context_certs(d->with[NEW]) > 0 &&
+	    tls_own_judge(d->with[NEW], 0, NULL, time(NULL), &why) != 0)
+		printf("Our certificate: %s\n", why.text);
+}
+
 static int
 examine(struct doctor *d)
 {
@@ -194,12 +245,15 @@ examine(struct doctor *d)
 	bool trusted;
 	size_t n = 0;
 
+	report_own(d);
 	if (reach(d) == -1)
 		return conclude(DOCTOR_UNREACHABLE, "the server cannot be reached");
 	for (int i = 0; i < NVERSIONS; i++) {
 		run(d, &d->seen[i], d->with[i]);
 		report_attempt(versions[i].label, &d->seen[i]);
 	}
+	if (d->conf->psk_secrets != NULL)
+		return examine_shared(d);
 	if ((a = best(d, &chain, &n)) == NULL)
 		return no_tls(d);
 	report_chain(chain, n);
@@ -227,6 +281,7 @@ dismiss(struct doctor *d)
 	attempt_free(&d->bare);
 	addr_list_free(&d->addrs);
 	trust_free(d->trust);
+	crl_set_unref(d->crls);
 	free(d->names);
 	doctor_args_free(&d->args);
 }

@@ -7,6 +7,7 @@
 #include "conf/options.h"
 #include "conf/value.h"
 #include "doctor_priv.h"
+#include "run_priv.h"
 
 #define TIMEOUT 10
 #define TIMEOUT_MAX 600
@@ -17,15 +18,26 @@ static const struct {
 	const char *argument;
 	const char *help;
 } rows[] = {
+	{ "config", "FILE", "A configuration, of which a client's section says all that is not said "
+	    "here." },
+	{ "service", "NAME", "Which section, when it has several of clients." },
 	{ "cert", "FILE", "The client certificate to show, with its key and chain (PEM)." },
 	{ "key", "FILE", "Its key, when it is in a file of its own." },
+	{ "keypass", "FILE", "The passphrase of that key; without it, it is asked for." },
 	{ "cafile", "FILE", "CAs that the server's certificate may be of; repeatable." },
 	{ "capath", "FOLDER", "A folder of such files; repeatable." },
 	{ "peer", "FILE", "The server's certificate itself; repeatable." },
 	{ "checkhost", "HOST", "A name that it must carry instead of HOST; repeatable." },
 	{ "checkip", "ADDRESS", "An address that it must carry; repeatable." },
+	{ "allow", "RULE", "A rule that it must match; repeatable." },
+	{ "deny", "RULE", "A rule that it must not match; repeatable." },
+	{ "crlfile", "FILE", "Lists of revoked certificates; repeatable." },
+	{ "crlpath", "FOLDER", "A folder of such files; repeatable." },
+	{ "psksecrets", "FILE", "Keys shared beforehand, instead of certificates." },
+	{ "pskidentity", "NAME", "Which of them to use." },
 	{ "sni", "NAME", "The name to ask the server for instead of HOST." },
-	{ "protocol", "NAME", "What is spoken before TLS: imap, nntp, pgsql, pop3 or smtp." },
+	{ "alpn", "NAMES", "The application protocols to offer, with commas between." },
+	{ "protocol", "NAME", "What is spoken before TLS: imap, ldap, nntp, pgsql, pop3 or smtp." },
 	{ "timeout", "SECONDS", "How long to wait for each answer (default: 10)." },
 };
 
@@ -35,13 +47,14 @@ void
 doctor_args_help(void)
 {
 	fputs("Usage: sluss doctor HOST:PORT [OPTION]...\n"
+	      "       sluss doctor --config FILE [--service NAME] [HOST:PORT] [OPTION]...\n"
 	      "\n"
 	      "Shakes hands with a TLS server and says what it offers, what is missing, who\n"
 	      "refuses whom and why, and what to change.\n"
 	      "\n"
 	      "Options (names in any case, --name value or --name=value):\n", stdout);
 	for (size_t i = 0; i < NROWS; i++)
-		printf("  --%-9s %-8s %s\n", rows[i].name, rows[i].argument, rows[i].help);
+		printf("  --%-11s %-8s %s\n", rows[i].name, rows[i].argument, rows[i].help);
 	fputs("\n"
 	      "Exit status:\n"
 	      "  0  all is well\n"
@@ -71,9 +84,12 @@ unknown(const char *name, struct errmsg *why)
 static int
 assign(struct doctor_args *a, const char *name, const char *value, struct errmsg *why)
 {
-	struct conf_service *service = &a->config->services[0];
+	struct conf_service *service = a->service;
 	const struct option *o;
 
+	/* They have been read. */
+	if (strcasecmp(name, "config") == 0 || strcasecmp(name, "service") == 0)
+		return 0;
 	if (strcasecmp(name, "timeout") == 0) {
 		if (value_number(value, "seconds", 1, TIMEOUT_MAX, &a->timeout, why) == -1)
 			return errmsg_prefix(why, "--timeout");
@@ -142,7 +158,7 @@ take_all(struct doctor_args *a, int argc, char **argv, struct errmsg *why)
 static int
 check(const struct doctor_args *a, struct errmsg *why)
 {
-	const struct conf_service *c = &a->config->services[0];
+	const struct conf_service *c = a->service;
 
 	if (a->target.text == NULL)
 		return errmsg_set(why, "HOST:PORT is missing: write sluss doctor HOST:PORT, as in "
@@ -150,9 +166,79 @@ check(const struct doctor_args *a, struct errmsg *why)
 	if (c->key.n > 0 && c->cert.n == 0)
 		return errmsg_set(why, "--key needs --cert: name the certificate, too");
 	if (!phone_knows(c->protocol))
-		return errmsg_set(why, "--protocol: only imap, nntp, pgsql, pop3 and smtp are spoken "
-		    "here");
+		return errmsg_set(why, "--protocol: only imap, ldap, nntp, pgsql, pop3 and smtp are "
+		    "spoken here");
 	return 0;
+}
+
+/* Where the configuration is comes ahead of what is said beside it. */
+static void
+find_config(struct doctor_args *a, int argc, char **argv)
+{
+	const struct {
+		const char *flag;
+		const char **field;
+	} two[] = { { "--config", &a->file }, { "--service", &a->section } };
+	size_t n;
+
+	for (int i = 1; i < argc; i++)
+		for (size_t k = 0; k < 2; k++) {
+			n = strlen(two[k].flag);
+			if (strncasecmp(argv[i], two[k].flag, n) != 0)
+				continue;
+			if (argv[i][n] == '=')
+				*two[k].field = argv[i] + n + 1;
+			else if (argv[i][n] == '\0' && i + 1 < argc)
+				*two[k].field = argv[i + 1];
+		}
+}
+
+static int
+find_section(struct doctor_args *a, struct errmsg *why)
+{
+	struct conf_service *s;
+
+	for (size_t i = 0; i < a->config->nservices; i++) {
+		s = &a->config->services[i];
+		if (a->section != NULL ? strcmp(s->name, a->section) != 0 : !s->client)
+			continue;
+		if (a->service != NULL)
+			return errmsg_set(why, "%s has several sections with client = yes: say which "
+			    "one with --service", a->file);
+		a->service = s;
+	}
+	if (a->service == NULL)
+		return errmsg_set(why, "%s: there is no section %s%s", a->file,
+		    a->section != NULL ? "" : "with client = yes", a->section != NULL ? a->section : "");
+	if (!a->service->client)
+		return errmsg_set(why, "--service %s: this section is a server, and servers are what "
+		    "doctor visits: name one with client = yes", a->section);
+	return 0;
+}
+
+static int
+load(struct doctor_args *a, struct errmsg *why)
+{
+	if (a->file == NULL) {
+		if (a->section != NULL)
+			return errmsg_set(why, "--service needs --config");
+		if ((a->config = config_new("doctor", true, why)) == NULL)
+			return -1;
+		a->service = &a->config->services[0];
+		return 0;
+	}
+	if ((a->config = run_load(a->file)) == NULL)
+		return errmsg_set(why, "%s: configuration failed", a->file);
+	return find_section(a, why);
+}
+
+/* Without one, what the section connects to first. */
+static int
+default_target(struct doctor_args *a, struct errmsg *why)
+{
+	if (a->target.text != NULL || a->service->connect.n == 0)
+		return 0;
+	return take_target(a, a->service->connect.items[0].text, why);
 }
 
 int
@@ -161,9 +247,12 @@ doctor_args_read(struct doctor_args *a, int argc, char **argv, struct errmsg *wh
 	int rc;
 
 	*a = (struct doctor_args){ .timeout = TIMEOUT };
-	if ((a->config = config_new("doctor", true, why)) == NULL)
-		return -1;
-	rc = take_all(a, argc, argv, why);
+	find_config(a, argc, argv);
+	rc = load(a, why);
+	if (rc == 0)
+		rc = take_all(a, argc, argv, why);
+	if (rc == 0)
+		rc = default_target(a, why);
 	if (rc == 0)
 		rc = check(a, why);
 	if (rc != 0)

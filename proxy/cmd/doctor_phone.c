@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "doctor_priv.h"
+#include "tunnel/preface.h"
 #include "net/sock.h"
 
 static uint64_t
@@ -191,6 +192,47 @@ ask_pgsql(struct phone *p)
 	return phone_fail(p, ATTEMPT_PREFACE);
 }
 
+/* Sends what a talk has to say, and forgets it. */
+static int
+say_out(struct phone *p, struct buf *out)
+{
+	int rc = out->len == 0 ? 0 : phone_send(p, buf_head(out), out->len);
+
+	buf_free(out);
+	return rc;
+}
+
+/* LDAP's is no talk of lines: a tunnel's own is held. */
+static int
+ask_ldap(struct phone *p, const struct conf_service *c)
+{
+	struct preface talk = { .conf = c };
+	enum preface_verdict v = PREFACE_MORE;
+	uint8_t heard[1024];
+	size_t n = 0, used;
+	int got, rc = 0;
+
+	preface_begin(&talk, c);
+	while (rc == 0 && v == PREFACE_MORE) {
+		used = 0;
+		v = preface_ldap_client(&talk, heard, n, &used, &p->attempt->why);
+		memmove(heard, heard + used, n - used);
+		n -= used;
+		rc = say_out(p, &talk.out[PREFACE_UP]);
+		if (rc == -1 || v != PREFACE_MORE)
+			break;
+		got = n < sizeof(heard) ? phone_receive(p, heard + n, 1) : 0;
+		if (got <= 0) {
+			errmsg_set(&p->attempt->why, got == 0 ? "it closed the connection, or says too "
+			    "much" : "it did not answer in time");
+			v = PREFACE_FAILED;
+		}
+		n += got > 0 ? (size_t)got : 0;
+	}
+	preface_free(&talk);
+	return rc == 0 && v == PREFACE_DONE ? 0 : phone_fail(p, ATTEMPT_PREFACE);
+}
+
 /* What each says. */
 static const struct script {
 	enum conf_protocol protocol;
@@ -220,7 +262,7 @@ bool
 phone_knows(enum conf_protocol protocol)
 {
 	return protocol == PROTOCOL_NONE || protocol == PROTOCOL_PGSQL ||
-	    script_of(protocol) != NULL;
+	    protocol == PROTOCOL_LDAP || script_of(protocol) != NULL;
 }
 
 int
@@ -230,6 +272,8 @@ phone_preface(struct phone *p, const struct conf_service *c)
 
 	if (c->protocol == PROTOCOL_PGSQL)
 		return ask_pgsql(p);
+	if (c->protocol == PROTOCOL_LDAP)
+		return ask_ldap(p, c);
 	for (size_t i = 0; s != NULL && i < 3 && s->lines[i].want != NULL; i++)
 		if (dialogue(p, s->lines[i].say, s->lines[i].want) == -1)
 			return -1;

@@ -13,7 +13,9 @@
 
 /* What is asked for. */
 struct doctor_args {
-	struct config *config;    /* its only service has the options */
+	struct config *config;
+	struct conf_service *service; /* of it: has the options */
+	const char *file, *section;   /* whence it is, or NULL */
 	struct addr_spec target;
 	unsigned timeout;         /* seconds, for each handshake */
 };

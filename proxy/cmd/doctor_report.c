@@ -77,10 +77,12 @@ void
 report_attempt(const char *label, const struct attempt *a)
 {
 	char text[DOCTOR_TEXT];
+	const char *protocol = a->greeted ? tls_session_protocol(a->tls) : NULL;
 
 	if (a->greeted)
-		printf("%s: yes, with %s and %s%s%s\n", label, tls_session_suite(a->tls),
-		    tls_session_group(a->tls), a->end == ATTEMPT_DONE ? "" : "; but then ",
+		printf("%s: yes, with %s and %s%s%s%s%s\n", label, tls_session_suite(a->tls),
+		    tls_session_group(a->tls), protocol != NULL ? " for " : "",
+		    protocol != NULL ? protocol : "", a->end == ATTEMPT_DONE ? "" : "; but then ",
 		    a->end == ATTEMPT_DONE ? "" : report_reason(a, text));
 	else
 		printf("%s: no: %s\n", label, report_reason(a, text));

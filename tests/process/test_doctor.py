@@ -13,6 +13,7 @@ import certs
 import harness
 from certs import bundle, make, now
 from harness import PATIENCE, SLUSS, Backend, Sluss, need, run, wait_for
+from test_revocation import crl
 
 FINE, OPERATOR, UNREACHABLE, NO_TLS, UNTRUSTED, REFUSED = range(6)
 
@@ -253,6 +254,114 @@ class NoTls(DoctorCase):
         said = self.doctor(NO_TLS, target, "--protocol", "smtp")
         self.assertRegex(said, 'it answered "502 no" where "220 " was expected to STARTTLS')
         self.assertRegex(self.doctor(NO_TLS, target), "not TLS|plain SMTP")
+
+
+class Judged(DoctorCase):
+    """Rules, lists, protocols, shared keys, and sections that say all of it."""
+
+    def conf(self, *lines):
+        path = self.path("%d.conf" % len(os.listdir(self.dir)))
+        with open(path, "w") as f:
+            f.write("\n".join(("foreground = yes", "syslog = no", *lines)) + "\n")
+        return path
+
+    def test_rules(self):
+        target = self.s_server()
+        said = self.trusting(FINE, target, "--allow", "cn=nobody", "--allow", "dns=localhost")
+        self.assertIn('Trust: yes, by the rule "allow = dns=localhost"\n', said)
+        said = self.trusting(UNTRUSTED, target, "--allow", "cn=nobody")
+        self.assertIn("Trust: no: denied by the rules: ", said)
+        said = self.trusting(UNTRUSTED, target, "--deny", "cn=server")
+        self.assertIn('the rule "deny = cn=server" refuses it', said)
+        pin = "cert-sha256=" + self.server.fingerprint().replace(":", "").lower()
+        self.assertIn("Trust: yes, by the rule", self.doctor(FINE, target, "--allow", pin))
+
+    def test_revoked(self):
+        target = self.s_server()
+        for number, gone, status in ((1, (), FINE), (2, (self.server,), UNTRUSTED)):
+            with open(self.path("crl.pem"), "wb") as f:
+                f.write(crl(self.ca, *gone, number=number))
+            said = self.trusting(status, target, "--crlfile", self.path("crl.pem"))
+            self.assertIn("Trust: yes" if not gone else "Trust: no: certificate is revoked: ", said)
+
+    def test_application_protocol(self):
+        target = self.s_server("-alpn", "h2")
+        said = self.trusting(FINE, target, "--alpn", "h2,http/1.1")
+        self.assertRegex(said, "TLS 1.3: yes, with .* for h2\n")
+        said = self.trusting(NO_TLS, self.own_address(
+            self.own_server("--cafile", self.cafile, "--alpn", "x")), "--alpn", "h2", "--cert",
+            self.pem["client"])
+        self.assertRegex(said, r"no_application_protocol \(120\): it wants another")
+
+    @staticmethod
+    def own_address(server):
+        return "127.0.0.1:%d" % server.port
+
+    def test_shared_key(self):
+        """A key that the server has, another under that name, and a name that it does not know."""
+        backend = self.own(Backend(harness.echo))
+        keys = {}
+        for label, text in (("good", "me:" + "a" * 40), ("bad", "me:" + "b" * 40),
+                            ("other", "you:" + "a" * 40)):
+            keys[label] = self.path(label)
+            with open(os.open(keys[label], os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
+                f.write(text + "\n")
+        s = self.own(Sluss(self.conf("[s]", "accept = 127.0.0.1:0", "connect = " + backend.target,
+                                     "PSKsecrets = " + keys["good"])))
+        said = self.doctor(FINE, self.own_address(s), "--psksecrets", keys["good"])
+        self.assertIn("Verdict: all is well: the key is shared\n", said)
+        for label in ("bad", "other"):
+            said = self.doctor(REFUSED, self.own_address(s), "--psksecrets", keys[label])
+            self.assertRegex(said, r"Verdict: it sent the alert \w+ \(\d+\): ")
+
+    def test_ldap(self):
+        """Asked for TLS as LDAP has it, in one piece or many."""
+        ctx = certs.context(self.dir, self.server, server_side=True)
+
+        def handler(c, answer=b"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\0\x04\0\x04\0"):
+            harness.recv_exactly(c, 31)
+            for i in range(len(answer)):
+                c.sendall(answer[i:i + 1])
+            harness.TlsWire(c, ctx, server_side=True).handshake().outcome()
+        self.trusting(FINE, self.backend(handler), "--protocol", "ldap")
+        refusal = b"\x30\x0e\x02\x01\x01\x78\x09\x0a\x01\x02\x04\0\x04\2no"
+        said = self.trusting(NO_TLS, self.backend(lambda c: handler(c, refusal)),
+                             "--protocol", "ldap")
+        self.assertIn('the LDAP server refuses StartTLS: result 2 "no"', said)
+        said = self.trusting(NO_TLS, self.backend(lambda c: c.sendall(b"220 smtp\r\n")),
+                             "--protocol", "ldap")
+        self.assertIn("no LDAP server", said)
+
+    def test_section(self):
+        """What a section says, of a file with several; what is said beside it counts more."""
+        target = self.s_server()
+        conf = self.conf("[a]", "client = yes", "accept = 127.0.0.1:0", "connect = " + target,
+                         "CAfile = " + self.cafile, "verifyChain = yes", "allow = cn=server",
+                         "[b]", "client = yes", "accept = 127.0.0.1:0", "connect = " + target,
+                         "CAfile = " + self.cafile, "verifyChain = yes", "deny = cn=server",
+                         "[c]", "accept = 127.0.0.1:0", "connect = 127.0.0.1:9",
+                         "cert = " + self.pem["server"])
+        for section, status, says in (("a", FINE, 'by the rule "allow = cn=server"'),
+                                      ("b", UNTRUSTED, 'the rule "deny = cn=server" refuses it'),
+                                      ("c", OPERATOR, "this section is a server"),
+                                      ("d", OPERATOR, "there is no section d")):
+            done = run(SLUSS, "doctor", "--config", conf, "--service", section, check=False)
+            self.assertEqual(done.returncode, status, done.out + done.err)
+            self.assertIn(says, done.out + done.err)
+        said = self.doctor(OPERATOR, target, "--config=" + conf)
+        self.assertIn("several sections with client = yes", said)
+        said = self.doctor(UNTRUSTED, target, "--config", conf, "--service", "a", "--checkhost",
+                           "else.test")
+        self.assertIn("names another host", said)
+
+    def test_own_certificate(self):
+        """That ours has expired, or is for servers, is said at once."""
+        old = make("old", issuer=self.ca, ends=now(days=-1), begins=now(days=-9))
+        said = self.trusting(FINE, self.s_server(), "--cert", old.write(self.dir, "old")[0])
+        self.assertRegex(said, "^Our certificate: OUR OWN CERTIFICATE HAS EXPIRED: ")
+        odd = make("odd", issuer=self.ca, eku=[certs.SERVER_AUTH])
+        said = self.trusting(FINE, self.s_server(), "--cert", odd.write(self.dir, "odd")[0])
+        self.assertRegex(said, "^Our certificate: .*lacks clientAuth")
 
 
 class Operator(DoctorCase):
