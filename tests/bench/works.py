@@ -205,12 +205,14 @@ class Memory(Work):
     rounds = 1
     COUNT = 4000
     FORKED = 200  # one process each
+    FEWEST = 0.25  # of them, in a quick run: what the first ones take would count too much
 
     def takes(self, tunnel):
         return tunnel.tls and super().takes(tunnel)
 
     def sample(self, session):
-        count = self.amount(self.FORKED if session.tunnel.forks else self.COUNT, 20)
+        count = self.FORKED if session.tunnel.forks else self.COUNT
+        count = int(count * max(self.size, self.FEWEST))
         before = measure.pss(session.pid)
         session.load.ask("open", count)
         time.sleep(1)
