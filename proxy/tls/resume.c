@@ -86,22 +86,12 @@ passes(struct tls_session *s, const struct identity *id, int64_t now)
 	return session_verdict(s, chain, n, now, &why) == TRUST_OK;
 }
 
-/* The library offers the version of the session and no newer one; then a server that knows a newer
- * one is no sign of an attack. */
-static void
-settle_version(struct tls_session *s)
-{
-	if (wolfSSL_version(s->ssl) == TLS1_2_VERSION)
-		wolfSSL_set_options(s->ssl, WOLFSSL_OP_NO_TLSv1_3);
-}
-
 /* Returns false when it has become too old for the library. */
 static bool
 offer(struct tls_session *s, struct kept_session *k)
 {
 	if (wolfSSL_set_session(s->ssl, k->session) != WOLFSSL_SUCCESS)
 		return false;
-	settle_version(s);
 	s->grant.given = true;
 	s->grant.since = k->since;
 	identity_put(s->grant.identity);

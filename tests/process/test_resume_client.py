@@ -170,8 +170,7 @@ class Works(ClientCase):
 
     def test_newer_server(self):
         """One of TLS 1.2 that learns 1.3: the old session, with a ticket or a number, is no
-        reason to stay, and the sign of 1.3 in the answer is none of an attack.  (resume.c
-        settle_version().)"""
+        reason to stay, and the sign of 1.3 in the answer is none of an attack."""
         for more in (0, ssl.OP_NO_TICKET):
             ctx = self.context(TLS12)
             ctx.options |= more
