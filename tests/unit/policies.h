@@ -100,7 +100,8 @@ hash_of(const char *kind, const char *cert, char *hex)
 	    certs_path(cert, ".pem"), key ? "-noout -pubkey | openssl pkey -pubin -outform DER" :
 	    "-outform DER");
 	f = popen(command, "r");
-	ck_assert(f != NULL && fread(hex, 1, 64, f) == 64);
+	if (f == NULL || fread(hex, 1, 64, f) != 64)
+		abort();
 	hex[64] = '\0';
 	pclose(f);
 }
@@ -171,7 +172,7 @@ policy_trust(const struct policy *p)
 	const char *as = policy_value(p, "read:", "");
 	struct trust *t = trust_new();
 
-	ck_assert_ptr_nonnull(t);
+	assert(t != NULL);
 	trust_read_as(t, strchr(as, 'c') != NULL, strchr(as, 'e') != NULL);
 	trust_set_level(t, (unsigned)atoi(policy_value(p, "level:", "2")));
 	if (policy_has(p, "depth:0") || atoi(policy_value(p, "depth:", "0")) > 0)
