@@ -37,7 +37,7 @@ struct endpoint *exec_side(struct tunnel *);
 struct exec_request {
 	struct helper_program program;
 	const char **argv, **env;
-	char *made[12];         /* the variables that are ours */
+	char *made[13];         /* the variables that are ours */
 	size_t nmade;
 	const char *left_out;   /* one that would be too long; NULL: none */
 };

@@ -165,6 +165,14 @@ add_shared(struct exec_request *r, const struct tunnel *t)
 	return add(r, "SSL_PSK_IDENTITY", s != NULL ? tls_session_shared(s) : NULL);
 }
 
+static int
+add_protocol(struct exec_request *r, const struct tunnel *t)
+{
+	const struct tls_session *s = tls_of(t);
+
+	return add(r, "SLUSS_ALPN", s != NULL ? tls_session_protocol(s) : NULL);
+}
+
 /* Ours come last: they hold. */
 static int
 set_environment(struct exec_request *r, const struct tunnel *t)
@@ -172,7 +180,7 @@ set_environment(struct exec_request *r, const struct tunnel *t)
 	const struct conf_strings *extra = &t->service->config->setenv;
 
 	if (add_remote(r, t) != 0 || add_names(r, t) != 0 || add_shared(r, t) != 0 ||
-	    add_identity(r, t) != 0 || add_binding(r, t) != 0)
+	    add_identity(r, t) != 0 || add_binding(r, t) != 0 || add_protocol(r, t) != 0)
 		return -1;
 	if ((r->env = calloc(extra->n + r->nmade + 1, sizeof(*r->env))) == NULL)
 		return -1;

@@ -203,6 +203,21 @@ class Server(Alpn):
             wire.write(b"ping")
             self.assertEqual(wire.read_exactly(4), b"ping")
 
+    def test_program(self):
+        """A program is told, and is told nothing that is not so."""
+        os.environ["SLUSS_ALPN"] = "inherited"
+        self.addCleanup(os.environ.pop, "SLUSS_ALPN")
+        with open(self.path("conf"), "w") as f:
+            f.write("\n".join(["foreground = yes", "syslog = no", "[s]", "accept = 127.0.0.1:0",
+                               "cert = " + self.pem("server"), "alpn = h2,x",
+                               "exec = /usr/bin/env"]) + "\n")
+        sluss = self.own(Sluss(self.path("conf")))
+        for offers, lines in ((["x", "h2"], ["SLUSS_ALPN=h2"]), (None, [])):
+            wire = TlsWire(self.own(connect(sluss.port)), self.context(offers),
+                           server_hostname="localhost").handshake()
+            said = wire.outcome()[0].decode().split("\n")
+            self.assertEqual([l for l in said if "SLUSS_ALPN" in l], lines)
+
     def test_with_shared_keys(self):
         with open(self.path("psk"), "w") as f:
             f.write("me:000102030405060708090a0b0c0d0e0f\n")
