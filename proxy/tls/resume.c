@@ -14,6 +14,7 @@
 #include <wolfssl/wolfcrypt/hash.h>
 
 #include "session_pool_priv.h"
+#include "ticket_priv.h"
 
 /* Called in the middle of reading: what follows the ticket in its message is not there yet. */
 static int
@@ -74,18 +75,6 @@ make_key(const struct tls_session *s, const char *const *where, size_t n, unsign
 	return good;
 }
 
-/* Whether the server of a session would pass now. */
-static bool
-passes(struct tls_session *s, const struct identity *id, int64_t now)
-{
-	struct errmsg why = { .text = "" };
-	const struct der *chain;
-	size_t n;
-
-	chain = identity_chain(id, &n);
-	return session_verdict(s, chain, n, now, &why) == TRUST_OK;
-}
-
 /* Returns false when it has become too old for the library. */
 static bool
 offer(struct tls_session *s, struct kept_session *k)
@@ -114,7 +103,7 @@ tls_session_resume(struct tls_session *s, struct session_pool *pool, const char 
 	do {
 		if (!session_pool_take(pool, s->upstream, now, &k))
 			return;
-		pass = passes(s, k.identity, now);
+		pass = ticket_admits(s, k.identity, now);
 		offered = pass && offer(s, &k);
 		if (!offered && (!pass || !k.once))
 			session_pool_forget(pool, s->upstream);

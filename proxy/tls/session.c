@@ -280,6 +280,7 @@ tls_session_free(struct tls_session *s)
 	cert_info_free(s->peer);
 	identity_put(s->identity);
 	identity_put(s->grant.identity);
+	free(s->grant.report);
 	session_pool_unref(s->pool);
 	tls_session_forget(s);
 	free(s->why);

@@ -21,6 +21,7 @@ struct ticket_grant {
 	unsigned char salt[16];
 	bool given;             /* it is good */
 	struct identity *identity; /* whose it is; NULL: of one without a certificate */
+	struct errmsg *report;  /* why rules that only report would refuse that one; NULL: not */
 	unsigned char times;    /* that it was resumed before */
 	int64_t since;          /* when that one was let in */
 };

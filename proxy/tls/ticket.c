@@ -8,6 +8,7 @@
  */
 #include "ticket_priv.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -111,17 +112,29 @@ make_claim(const struct tls_session *s, int64_t now, struct claim *c)
 	put_time(c->since, !good ? NEVER : resumed ? s->grant.since : now);
 }
 
-/* Whether the service would let this one in now. */
-static bool
-admits(struct tls_session *s, const struct identity *id, int64_t now)
+/* What rules that only report say of one who is let in. */
+static void
+keep_report(struct ticket_grant *g, const struct errmsg *why)
 {
-	struct errmsg why;
+	free(g->report);
+	g->report = why->text[0] != '\0' ? malloc(sizeof(*why)) : NULL;
+	if (g->report != NULL)
+		*g->report = *why;
+}
+
+bool
+ticket_admits(struct tls_session *s, const struct identity *id, int64_t now)
+{
+	struct errmsg why = { .text = "" };
 	const struct der *chain = NULL;
 	size_t n = 0;
 
 	if (id != NULL)
 		chain = identity_chain(id, &n);
-	return session_verdict(s, chain, n, now, &why) == TRUST_OK;
+	if (session_verdict(s, chain, n, now, &why) != TRUST_OK)
+		return false;
+	keep_report(&s->grant, &why);
+	return true;
 }
 
 /* Whether a claim holds; then the grant is filled. */
@@ -143,7 +156,7 @@ holds(struct tls_session *s, const struct claim *c, int64_t now)
 	if (memcmp(c->fingerprint, nobody, sizeof(nobody)) != 0 &&
 	    (id = records_find(c->fingerprint)) == NULL)
 		return false;
-	if (!admits(s, id, now)) {
+	if (!ticket_admits(s, id, now)) {
 		identity_put(id);
 		return false;
 	}
@@ -292,6 +305,9 @@ ticket_adopt(struct tls_session *s)
 	s->resumed = true;
 	s->judged = true;
 	s->verdict = TRUST_OK;
+	free(s->why);
+	s->why = s->grant.report;
+	s->grant.report = NULL;
 	if (s->grant.identity == NULL)
 		return 0;
 	s->identity = s->grant.identity;

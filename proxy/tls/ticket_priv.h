@@ -11,6 +11,9 @@
 int ticket_seal_or_open(WOLFSSL *, unsigned char *name, unsigned char *iv,
     unsigned char *mac, int seal, unsigned char *ticket, int len, int *out_len, void *);
 
+/* Whether the service would let in now whoever is known by these certificates (NULL: by none). */
+bool ticket_admits(struct tls_session *, const struct identity *, int64_t now);
+
 /* After a handshake that resumed: the peer becomes the one that the grant is about.  Returns 0, or
  * -1 where nothing was granted, or there is no memory. */
 int ticket_adopt(struct tls_session *);

@@ -227,7 +227,7 @@ class Works(ClientCase):
 class Attacks(ClientCase):
     def test_expiry(self):
         """The server's certificate ends, its ticket does not; or the CRL by which the server
-        passed is out of date.  (resume.c tls_session_resume(): passes().)"""
+        passed is out of date.  (resume.c tls_session_resume(): ticket_admits().)"""
         for seconds in (6, 20, 60):
             end = now() + datetime.timedelta(seconds=seconds)
             soon = make("server", issuer=self.ca, dns=["localhost"], ends=end)
@@ -255,7 +255,7 @@ class Attacks(ClientCase):
             return False
 
     def test_ticket_after_revocation(self):
-        """(service.c find_sessions(): service_same_rules(); resume.c passes(): either alone stops
+        """(service.c find_sessions(): service_same_rules(); resume.c ticket_admits(): either alone stops
         it.)"""
         for _, version in VERSIONS:
             self.put("crl", crl(self.ca, number=1))

@@ -111,6 +111,15 @@ class Works(Resumption):
         for _, version in VERSIONS:
             self.assert_full(sluss.port, self.alice, self.first(sluss.port, self.alice, version))
 
+    def test_report(self):
+        """Rules that only report say of a client that is resumed what they said at first.
+        (ticket.c ticket_adopt(): report.)"""
+        sluss = self.serve("allow = report cn=nobody", "debug = notice")
+        for i, (_, version) in enumerate(VERSIONS):
+            kept = self.first(sluss.port, self.alice, version)
+            self.assert_resumed(sluss.port, self.alice, kept)
+            sluss.wait_log(r"would refuse .*\(%d so far\): .*CN=alice.*report-only" % (2 * i + 2))
+
     def test_openssl(self):
         sluss = self.serve("debug = debug")
         pem, _ = self.alice.write(self.dir, "alice")
@@ -155,7 +164,7 @@ class Works(Resumption):
 
 class Attacks(Resumption):
     def test_ticket_after_revocation(self):
-        """(ticket.c holds(): generation and admits(); either alone stops it.)"""
+        """(ticket.c holds(): generation and ticket_admits(); either alone stops it.)"""
         self.put("crl", crl(self.ca, number=1))
         for _, version in VERSIONS:
             self.put("crl", crl(self.ca, number=1))
@@ -170,7 +179,7 @@ class Attacks(Resumption):
             sluss.stop()
 
     def test_ca_change(self):
-        """(ticket.c holds(): generation and admits().)"""
+        """(ticket.c holds(): generation and ticket_admits().)"""
         sluss = self.serve()
         for _, version in VERSIONS:
             self.put("ca.crt", self.ca.cert_pem())
@@ -193,7 +202,7 @@ class Attacks(Resumption):
             self.assert_out(sluss, self.alice, kept, "peer refused")
 
     def test_cert_expiry(self):
-        """(ticket.c holds(): admits().)"""
+        """(ticket.c holds(): ticket_admits().)"""
         for _, version in VERSIONS:
             sluss = self.serve()
             soon = make("soon", issuer=self.ca, ends=now() + datetime.timedelta(seconds=4))
@@ -227,7 +236,7 @@ class Attacks(Resumption):
 
     def test_ticket_of_a_section(self):
         """Of a section that anyone may enter, at one for alice.  (ticket.c holds(): service,
-        generation and admits(): each alone stops it.)"""
+        generation and ticket_admits(): each alone stops it.)"""
         self.write("sessionResume = yes")
         with open(self.path("conf"), "a") as f:
             f.write("\n".join(["[open]", "sni = s:open.test", "cert = " + self.pem("server"),
