@@ -254,9 +254,9 @@ class Storm(Experiment):
         # The clients of the live tunnels come first, so that it is the tunnel that delays.
         try:
             os.sched_setscheduler(s.load.process.pid, os.SCHED_FIFO, os.sched_param(1))
-        except PermissionError:
-            self.run.note("storm: the client competes with the storm for its CPU (no right "
-                          "to SCHED_FIFO)")
+        except OSError as e:
+            self.run.note("the live tunnels' client competes with the storm for its CPU "
+                          "(SCHED_FIFO: %s)" % e.strerror)
         s.load.ask("open", 16)
         storm = Load(self.run, "server", True, self.run.load_cpus)
         self.open.append(storm)
