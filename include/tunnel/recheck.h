@@ -9,6 +9,7 @@
  * Open tunnels are judged again when who may pass has changed: those whose peers the
  * services of now would refuse end, "revoked" or "denied"; all others do not notice.  A tunnel
  * belongs to the service with the name of its own; where there is none any more, it is let be.
+ * At each reload it is also looked whether a responder (OCSP) has said meanwhile that a peer is revoked.
  * That a CRL is missing or out of date keeps newcomers out, and ends no tunnel: it says nothing about the peer.
  *
  * Each worker lane goes through its tunnels a few at a time between its other work, and looks

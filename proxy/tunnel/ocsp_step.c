@@ -31,6 +31,12 @@ ocsp_talk_free(struct ocsp_talk *k)
 	free(k);
 }
 
+static bool
+asks(const struct service *s)
+{
+	return s->conf->ocsp_url != NULL || s->conf->ocsp_aia;
+}
+
 static struct ocsp_talk *
 begin(struct tunnel *t)
 {
@@ -81,12 +87,21 @@ not_told(struct tunnel *t, const struct errmsg *why)
 	return STEP_GO;
 }
 
+static void
+describe_revoked(const struct ocsp_question *q, const struct ocsp_answer *a, struct errmsg *e)
+{
+	char when[32], made[32];
+
+	errmsg_set(e, "\"%s\" was revoked at %s, as its responder (OCSP) said at %s",
+	    ocsp_question_about(q), cert_time_text(a->revoked_at, when),
+	    cert_time_text(a->this_update, made));
+}
+
 static enum verdict
 told(struct tunnel *t, const struct ocsp_answer *a)
 {
 	struct ocsp_talk *k = t->opening->ocsp;
 	struct errmsg why;
-	char when[32], made[32];
 
 	if (a->status == OCSP_GOOD) {
 		tunnel_trace(t, LOG_NOTICE, "OCSP: Accepted (good)");
@@ -94,9 +109,7 @@ told(struct tunnel *t, const struct ocsp_answer *a)
 		return STEP_GO;
 	}
 	tunnel_trace(t, LOG_ERR, "OCSP: Rejected (revoked)");
-	errmsg_set(&why, "\"%s\" was revoked at %s, as its responder (OCSP) said at %s",
-	    ocsp_question_about(k->questions[k->at]), cert_time_text(a->revoked_at, when),
-	    cert_time_text(a->this_update, made));
+	describe_revoked(k->questions[k->at], a, &why);
 	return refuse(t, TRUST_REVOKED, &why);
 }
 
@@ -175,7 +188,7 @@ ocsp_run(struct tunnel *t)
 	struct opening *o = t->opening;
 	struct ocsp_reply *r;
 
-	if (o->outcast || (t->service->conf->ocsp_url == NULL && !t->service->conf->ocsp_aia))
+	if (o->outcast || !asks(t->service))
 		return STEP_NEXT;
 	if (o->asking)
 		return STEP_WAIT;
@@ -208,4 +221,27 @@ ocsp_late(struct tunnel *t)
 	errmsg_set(&why, "no responder has answered within %u seconds (TIMEOUTbusy)",
 	    t->service->conf->timeout_busy);
 	return not_told(t, &why);
+}
+
+bool
+ocsp_has_heard(const struct tunnel *t, const struct service *now, struct errmsg *why)
+{
+	struct ocsp_question *questions[TLS_QUESTIONS];
+	struct ocsp_answer a;
+	bool revoked = false;
+	int n;
+
+	/* With a nonce nothing is kept that could be looked at. */
+	if (!asks(now) || now->conf->ocsp_nonce)
+		return false;
+	n = tls_session_questions(tunnel_tls_side((struct tunnel *)t)->tls, questions, why);
+	for (int i = 0; i < n; i++) {
+		if (!revoked && ocsp_desk_knows(t->lane->pool->ocsp, questions[i], now->ocsp_flags,
+		    time(NULL), &a) && a.status == OCSP_REVOKED) {
+			describe_revoked(questions[i], &a, why);
+			revoked = true;
+		}
+		ocsp_question_free(questions[i]);
+	}
+	return revoked;
 }

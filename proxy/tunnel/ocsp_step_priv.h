@@ -16,4 +16,8 @@ struct ocsp_talk {
 
 void ocsp_talk_free(struct ocsp_talk *); /* NULL is fine */
 
+/* Whether a responder has said of the peer of an open tunnel, lately and to whomever, that it is
+ * revoked, and the service of now asks such: then the message is filled.  Nobody is asked. */
+bool ocsp_has_heard(const struct tunnel *, const struct service *now, struct errmsg *);
+
 #endif

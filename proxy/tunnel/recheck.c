@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ocsp_step_priv.h"
 #include "tunnel/recheck.h"
 #include "tunnel/tunnel.h"
 
@@ -74,8 +75,8 @@ judge(const struct tunnel *t, const struct service *now, struct errmsg *why)
 	    named ? now->nnames : t->nnames, time(NULL), why);
 }
 
-/* Ends the tunnel if its peer would be refused now. */
-static void
+/* Ends the tunnel if its peer would be refused now.  Returns whether it did. */
+static bool
 recheck(struct tunnel *t, const struct roster *r)
 {
 	const struct service *now = successor(r, t->service);
@@ -83,18 +84,31 @@ recheck(struct tunnel *t, const struct roster *r)
 
 	if (now == NULL || service_same_rules(t->service, now) || t->reason != REASON_NONE ||
 	    tunnel_tls_side(t)->tls == NULL)
-		return;
+		return false;
 	switch (judge(t, now, &why)) {
 	case TRUST_OK:
 	case TRUST_CRL_MISSING:
 	case TRUST_CRL_EXPIRED:
-		break;
+		return false;
 	case TRUST_REVOKED:
 		tunnel_evict(t, REASON_REVOKED, why.text);
-		break;
+		return true;
 	default:
 		tunnel_evict(t, REASON_DENIED, why.text);
+		return true;
 	}
+}
+
+/* Ends the tunnel if a responder has said since that its peer is revoked. */
+static void
+heed_responders(struct tunnel *t, const struct roster *r)
+{
+	const struct service *now = successor(r, t->service);
+	struct errmsg why;
+
+	if (now != NULL && t->reason == REASON_NONE && tunnel_tls_side(t)->tls != NULL &&
+	    ocsp_has_heard(t, now, &why))
+		tunnel_evict(t, REASON_REVOKED, why.text);
 }
 
 static void
@@ -106,7 +120,8 @@ recheck_some(struct task *task)
 
 	for (int i = 0; i < SLICE && (t = c->next) != NULL; i++) {
 		c->next = t->next;
-		recheck(t, c->roster);
+		if (!recheck(t, c->roster))
+			heed_responders(t, c->roster);
 	}
 	if (c->next != NULL)
 		loop_post(lane->loop, task);

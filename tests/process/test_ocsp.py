@@ -2,7 +2,7 @@
 """Peers that are asked about (OCSP): what a responder says, or does not say, and who
 waits for it."""
 
-import os
+import signal
 import ssl
 
 from certs import CheckedCase, PEM, TlsServer, ask, context, make, now
@@ -299,6 +299,25 @@ class Kept(Ocsp):
         sluss.wait_log(REVOKED_WORDS)
 
 
+class Live(Ocsp):
+    """Open tunnels end at a reload when it was heard meanwhile that their peers are revoked."""
+
+    def test_reload(self):
+        bob = self.responder.knows(self.person("bob"))
+        self.responder.settings = {"ends": None}
+        sluss = self.serve()
+        alice_there, bob_there = self.open(sluss.port, self.alice), self.open(sluss.port, bob)
+        self.responder.knows(self.alice, REVOKED)
+        self.responder.settings = {}
+        self.assert_refused(sluss, self.alice, REVOKED_WORDS)
+        self.talk(alice_there)
+        sluss.process.send_signal(signal.SIGHUP)
+        self.assertIn(alice_there.outcome(), ((b"", "close_notify"), (b"", "truncated"),
+                                              (b"", "reset")))
+        sluss.ends('revoked.*: "CN=alice" was revoked at .* as its responder')
+        self.talk(bob_there)
+
+
 class Waiting(Ocsp):
     """A responder that is slow delays those about whom it is asked, and nobody else."""
 
@@ -384,6 +403,22 @@ class Client(Ocsp):
         wait_for(lambda: self.server.outcomes, "the server's end")
         self.assertEqual(self.server.outcomes[0][0], b"")
         self.assertIn("alert", self.server.outcomes[0][1])
+
+
+    def test_resumed(self):
+        """A server that resumes a session is asked about again."""
+        self.responder.settings = {"ends": None}
+        sluss = self.start(GOOD, "sessionResume = yes")
+        self.assertEqual(ask(sluss.port, b"hello", 5), (b"hello", "open"))
+        sluss.wait_log("TLS connected: new session negotiated")
+        sluss.ends("closed|reset")
+        self.assertEqual(ask(sluss.port, b"hello", 5), (b"hello", "open"))
+        sluss.wait_log("TLS connected: previous session reused")
+        self.assertEqual(len(self.responder.requests), 2)
+        self.responder.knows(self.alice, REVOKED)
+        self.assertEqual(ask(sluss.port, b"hello")[0], b"")
+        sluss.wait_log("TLS connected: previous session reused", count=2)
+        sluss.wait_log(REVOKED_WORDS + '"CN=alice" was revoked')
 
 
 class Options(Ocsp):
