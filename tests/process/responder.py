@@ -42,6 +42,12 @@ def answer(who, issuer, status=GOOD, signer=None, begins=-1, ends=5, request=Non
     return b.sign(signer.key, hashes.SHA256()).public_bytes(DER)
 
 
+def serial(who):
+    """A serial number as openssl has it: whole bytes."""
+    text = "%X" % who.cert.serial_number
+    return text if len(text) % 2 == 0 else "0" + text
+
+
 class Responder:
     """Answers at .url by .reply(request), the whole answer of HTTP or None for silence;
     .requests are those that came.  Nothing is answered before .go() while .hold is set."""
