@@ -132,8 +132,8 @@ judge(struct own *o, const struct tls_policy *p, struct errmsg *e)
 	return 0;
 }
 
-/* Of several keys the one that belongs to the certificate: in its own file, or one of those that are
- * named. */
+/* Of several keys the one that belongs to the certificate: in its own file, or one of those that
+ * are named. */
 static int
 find_pair(struct own *o, const struct tls_policy *p, const char *cert, const struct der *pass,
     struct errmsg *e)

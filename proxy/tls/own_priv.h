@@ -31,8 +31,9 @@ struct own_list {
 };
 
 /*
- * Reads the certificates and keys of a policy and finds which belong together.  Of two with the same
- * type of key the last holds; of that, and of files that others may read, a warning tells.  Returns 0, or -1 with the message filled.
+ * Reads the certificates and keys of a policy and finds which belong together.  Of two with the
+ * same type of key the last holds; of that, and of files that others may read, a warning tells.
+ * Returns 0, or -1 with the message filled.
  */
 int own_read(struct own_list *, const struct tls_policy *, struct errmsg *);
 void own_free(struct own_list *);
