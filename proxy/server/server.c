@@ -134,6 +134,7 @@ start(struct server *s, struct errmsg *e)
 		return -1;
 	}
 	services_staple(&s->services, s->pool);
+	log_line(LOG_INFO, "main", "%s", accel_text());
 	listeners_announce(&s->listeners);
 	if (s->conf->files.n > 0)
 		log_line(LOG_INFO, "main", "Accepting new connections");
@@ -394,7 +395,6 @@ server_run(struct config *conf, const struct loader *loader, struct errmsg *e)
 		return -1;
 	}
 	accel_start(conf->accel == ACCEL_AUTO);
-	log_line(LOG_INFO, "main", "%s", accel_text());
 	s.first = config_ref(conf);
 	s.conf = config_ref(conf);
 	if ((s.signal_fd = signals_open(e)) == -1)
