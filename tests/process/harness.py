@@ -6,6 +6,7 @@ the line "Service [x] (FD=n) bound to HOST:PORT" as readiness.  Nothing
 asserts a wall-clock time without a tenfold margin; PATIENCE bounds every wait.
 """
 
+import contextlib
 import os
 import random
 import re
@@ -69,6 +70,26 @@ def run(*argv, check=True, **kw):
     if check and done.returncode != 0:
         raise AssertionError("%s: status %d: %s%s" % (argv, done.returncode, done.out, done.err))
     return done
+
+
+def s_client(port, *options, say="hello"):
+    """What openssl s_client prints, which says a line and ends when that has come back, or
+    when it fails."""
+    with subprocess.Popen([need("openssl"), "s_client", "-connect", "127.0.0.1:%d" % port,
+                           *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as p:
+        ender = threading.Timer(PATIENCE, p.kill)
+        ender.start()
+        out = []
+        with contextlib.suppress(BrokenPipeError):
+            p.stdin.write(say.encode() + b"\n")
+            p.stdin.flush()
+        for line in p.stdout:
+            out.append(line.decode("utf-8", "replace"))
+            if out[-1] == say + "\n":
+                p.stdin.close()
+        ender.cancel()
+    return "".join(out)
 
 
 class Program:
