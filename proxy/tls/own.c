@@ -122,12 +122,11 @@ belong_together(const struct own *o)
 
 /* By itself, whatever its key. */
 static int
-judge(struct own *o, const struct tls_policy *p, struct errmsg *e)
+judge(struct own *o, struct errmsg *e)
 {
 	const struct der *leaf = &o->chain.items[0];
 
-	if (cert_strong(leaf, e) == -1 || cert_level(leaf, p->level, e) == -1 ||
-	    find_kind(leaf, &o->family, &o->kind, e) == -1)
+	if (cert_strong(leaf, e) == -1 || find_kind(leaf, &o->family, &o->kind, e) == -1)
 		return errmsg_prefix(e, "%s", o->file);
 	return 0;
 }
@@ -143,7 +142,7 @@ find_pair(struct own *o, const struct tls_policy *p, const char *cert, const str
 
 	for (size_t i = 0; i <= p->nkeys; i++) {
 		read = load(o, cert, i == 0 ? NULL : p->keys[i - 1], pass, i == 0 ? e : &why) == 0;
-		if (read && judge(o, p, e) == -1)
+		if (read && judge(o, e) == -1)
 			return -1;
 		if (read && belong_together(o))
 			return 0;
@@ -167,7 +166,7 @@ read_one(struct own *o, const struct tls_policy *p, const char *cert, const stru
 		return find_pair(o, p, cert, pass, e);
 	if (load(o, cert, p->nkeys > 0 ? p->keys[0] : NULL, pass, e) == -1)
 		return -1;
-	return judge(o, p, e);
+	return judge(o, e);
 }
 
 /* Takes one into the list, at the place of one with the same type of key. */
@@ -188,6 +187,16 @@ take(struct own_list *l, const struct own *o, const struct tls_policy *p)
 	l->items[i] = *o;
 }
 
+/* What the section asks of the certificates that count. */
+static int
+judge_level(const struct own_list *l, unsigned level, struct errmsg *e)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (cert_level(&l->items[i].chain.items[0], level, e) == -1)
+			return errmsg_prefix(e, "%s", l->items[i].file);
+	return 0;
+}
+
 int
 own_read(struct own_list *l, const struct tls_policy *p, struct errmsg *e)
 {
@@ -204,6 +213,8 @@ own_read(struct own_list *l, const struct tls_policy *p, struct errmsg *e)
 		}
 		take(l, &o, p);
 	}
+	if (judge_level(l, p->level, e) == -1)
+		goto err;
 	cert_free_secret(pass.data, pass.len);
 	for (size_t i = 0; i < l->n; i++)
 		if (l->items[i].loose)
