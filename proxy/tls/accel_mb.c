@@ -14,16 +14,44 @@ struct mb {
 
 static struct mb mb128, mb256;
 
+/*
+ * What the thread made of its last key: records come in batches of one key, and to expand it for each of
+ * them costs a tenth more.  Sessions end, and change their keys, in the thread that moves their
+ * data, where it is forgotten then.
+ */
+static _Thread_local struct {
+	struct gcm_key_data expanded __attribute__((aligned(64)));
+	unsigned char key[32];
+	size_t len;
+} kept;
+
+/* Keys are random: how many bytes of two are the same tells nothing. */
+static bool
+is_kept(const unsigned char *key, size_t len)
+{
+	return len == kept.len && memcmp(key, kept.key, len) == 0;
+}
+
+static void
+mb_forget(const unsigned char *key, size_t len)
+{
+	if (is_kept(key, len))
+		explicit_bzero(&kept, sizeof(kept));
+}
+
 /* The functions need no manager, and nothing that threads share. */
 static void
 run(const struct accel_job *j, const struct mb *mb, aes_gcm_enc_dec_t crypt)
 {
-	struct gcm_key_data key __attribute__((aligned(64)));
 	struct gcm_context_data state;
 
-	mb->expand(j->key, &key);
-	crypt(&key, &state, j->out, j->in, j->len, j->iv, j->aad, j->aad_len, j->tag, ACCEL_TAG);
-	explicit_bzero(&key, sizeof(key));
+	if (!is_kept(j->key, j->key_len)) {
+		mb->expand(j->key, &kept.expanded);
+		memcpy(kept.key, j->key, j->key_len);
+		kept.len = j->key_len;
+	}
+	crypt(&kept.expanded, &state, j->out, j->in, j->len, j->iv, j->aad, j->aad_len, j->tag,
+	    ACCEL_TAG);
 	explicit_bzero(&state, sizeof(state));
 }
 
@@ -58,7 +86,7 @@ const struct accel_ops *
 accel_mb(struct errmsg *why)
 {
 	static char name[48];
-	static const struct accel_ops ops = { name, mb_encrypt, mb_decrypt };
+	static const struct accel_ops ops = { name, mb_encrypt, mb_decrypt, mb_forget };
 	IMB_MGR *m;
 
 	if (!cpu_is_for_it()) {

@@ -26,11 +26,12 @@ struct accel_job {
 	unsigned char *tag;       /* ACCEL_TAG; what it should be, in either direction */
 };
 
-/* Another library's AES-GCM.  Any thread; no trace of a key stays in memory. */
+/* Another library's AES-GCM.  Any thread; a thread may keep what it made of its last key. */
 struct accel_ops {
 	const char *name;
 	void (*encrypt)(const struct accel_job *);
 	void (*decrypt)(const struct accel_job *);
+	void (*forget)(const unsigned char *key, size_t len); /* the key ends: no trace may stay */
 };
 
 /* libipsec-mb's; NULL with the message filled: built without it, or not for this CPU. */

@@ -14,6 +14,9 @@
 
 static unsigned calls;
 
+/* Of the first key that is tried, its second byte. */
+static unsigned char first_key;
+
 static void
 with_aes(const struct accel_job *j, bool encrypt)
 {
@@ -45,6 +48,8 @@ with_aes(const struct accel_job *j, bool encrypt)
 static void
 right_encrypt(const struct accel_job *j)
 {
+	if (calls == 0)
+		first_key = j->key[1];
 	with_aes(j, true);
 }
 
@@ -54,19 +59,32 @@ right_decrypt(const struct accel_job *j)
 	with_aes(j, false);
 }
 
-static const struct accel_ops right = { "a library", right_encrypt, right_decrypt };
+/* The key that ended last. */
+static unsigned char forgotten[32];
+static size_t forgotten_len;
+
+static void
+forget(const unsigned char *key, size_t len)
+{
+	ck_assert(len == 16 || len == 24 || len == 32);
+	memcpy(forgotten, key, len);
+	forgotten_len = len;
+}
+
+static const struct accel_ops right = { "a library", right_encrypt, right_decrypt, forget };
 
 /* The faults that a library may have: in which jobs, and what comes out wrong. */
 static struct fault {
 	const char *name;
 	size_t key_len, least, most, aad_len; /* 0: any */
-	bool decrypting, in_place, in_tag;
+	bool decrypting, in_place, in_tag, second_key;
 } fault;
 
 static const struct fault faults[] = {
 	{ .name = "all of it", .most = RECORD },
 	{ .name = "AES-128", .key_len = 16, .most = RECORD },
 	{ .name = "AES-256", .key_len = 32, .most = RECORD },
+	{ .name = "another key", .second_key = true, .most = RECORD },
 	{ .name = "one byte", .least = 1, .most = 1 },
 	{ .name = "less than a block", .least = 15, .most = 15 },
 	{ .name = "a block and a byte", .least = 17, .most = 17 },
@@ -85,6 +103,7 @@ spoil(const struct accel_job *j, bool decrypting)
 {
 	if (decrypting != fault.decrypting || j->len < fault.least || j->len > fault.most ||
 	    (fault.in_place && j->in != j->out) ||
+	    (fault.second_key && j->key[1] == first_key) ||
 	    (fault.key_len != 0 && j->key_len != fault.key_len) ||
 	    (fault.aad_len != 0 && j->aad_len != fault.aad_len))
 		return;
@@ -108,7 +127,7 @@ faulty_decrypt(const struct accel_job *j)
 	spoil(j, true);
 }
 
-static const struct accel_ops faulty = { "a faulty library", faulty_encrypt, faulty_decrypt };
+static const struct accel_ops faulty = { "a faulty library", faulty_encrypt, faulty_decrypt, forget };
 
 static void
 set_up(void)
@@ -209,6 +228,56 @@ START_TEST(large_records_are_taken)
 }
 END_TEST
 
+/* The other library is told of each key that ends, and of no other. */
+START_TEST(keys_are_forgotten)
+{
+	unsigned char key[32] = { 11, 12 };
+	Aes aes;
+
+	ck_assert(accel_use(&right));
+	forgotten_len = 0;
+	ck_assert_int_eq(wc_AesInit(&aes, NULL, accel_device()), 0);
+	wc_AesFree(&aes);
+	ck_assert_uint_eq(forgotten_len, 0);
+	ck_assert_int_eq(wc_AesInit(&aes, NULL, accel_device()), 0);
+	ck_assert_int_eq(wc_AesGcmSetKey(&aes, key, sizeof(key)), 0);
+	ck_assert_uint_eq(forgotten_len, 0);
+	wc_AesFree(&aes);
+	ck_assert_uint_eq(forgotten_len, sizeof(key));
+	ck_assert_mem_eq(forgotten, key, sizeof(key));
+}
+END_TEST
+
+/* What was kept of a key never serves another, nor the same after its end. */
+START_TEST(keys_alternate)
+{
+	static unsigned char plain[RECORD], sealed[2][RECORD];
+	unsigned char key[32] = { 0 }, iv[ACCEL_IV] = { 1 }, tag[2][ACCEL_TAG];
+	struct errmsg why;
+	Aes aes;
+
+	accel_use(accel_mb(&why));
+	ck_assert(accel_mb(&why) == NULL || accel_device() != INVALID_DEVID);
+	for (unsigned i = 0; i < 64; i++) {
+		size_t len = i / 2 % 2 == 0 ? 16 : 32;
+
+		key[5] = (unsigned char)(i % 3);
+		for (int k = 0; k < 2; k++) {
+			ck_assert_int_eq(wc_AesInit(&aes, NULL, k == 0 ? INVALID_DEVID :
+			    accel_device()), 0);
+			ck_assert_int_eq(wc_AesGcmSetKey(&aes, key, (word32)len), 0);
+			ck_assert_int_eq(wc_AesGcmEncrypt(&aes, sealed[k], plain, RECORD, iv,
+			    ACCEL_IV, tag[k], ACCEL_TAG, iv, 5), 0);
+			/* Some keys live on while others are used. */
+			if (k == 0 || i % 5 == 0)
+				wc_AesFree(&aes);
+		}
+		ck_assert_mem_eq(sealed[0], sealed[1], RECORD);
+		ck_assert_mem_eq(tag[0], tag[1], ACCEL_TAG);
+	}
+}
+END_TEST
+
 /* The real one, where this machine has it. */
 START_TEST(of_the_machine)
 {
@@ -241,6 +310,8 @@ main(void)
 	tcase_add_loop_test(tc, faults_are_found, 0, (int)(sizeof(faults) / sizeof(faults[0])));
 	tcase_add_test(tc, forgeries_are_refused);
 	tcase_add_test(tc, large_records_are_taken);
+	tcase_add_test(tc, keys_are_forgotten);
+	tcase_add_test(tc, keys_alternate);
 	tcase_add_test(tc, of_the_machine);
 	suite_add_tcase(s, tc);
 	r = srunner_create(s);
