@@ -193,6 +193,10 @@ no_tls(const struct doctor *d)
 	const struct attempt *a = &d->seen[NEW];
 	char text[DOCTOR_TEXT];
 
+	/* Which alert it is says the text alone. */
+	if (a->end == ATTEMPT_ALERT && strstr(a->why.text, "no_application_protocol") != NULL)
+		return conclude(DOCTOR_NO_TLS, "it speaks TLS, but with none of the application "
+		    "protocols that --alpn offers");
 	if (a->end == ATTEMPT_ALERT && d->seen[OLD].end == ATTEMPT_ALERT)
 		return conclude(DOCTOR_NO_TLS, "it speaks TLS, but none that is spoken here: "
 		    "TLS 1.3 or 1.2 with a suite of AES-GCM or ChaCha20 is wanted");

@@ -416,7 +416,7 @@ const struct option option_table[] = {
 
 	/* Resuming sessions. */
 
-	{ .name = "sessionResume", .type = OPTION_FLAG, SERVICE(session_resume),
+	{ .name = "sessionResume", .type = OPTION_FLAG, SERVICE(session_resume), BOTH,
 	    .argument = "yes|no", .initial = "no",
 	    .help = "In server mode, let clients resume their sessions by tickets. A ticket says "
 	        "who the client is, opens at this service alone, and only as long as the rules, "
@@ -424,14 +424,14 @@ const struct option option_table[] = {
 	        "sessions that servers offer and resume them, each with the same address and name "
 	        "alone, and only while the certificate that the server showed would pass now. Unlike "
 	        "stunnel, no unless it is said." },
-	{ .name = "sessionCacheSize", .type = OPTION_COUNT, SERVICE(session_cache_size),
+	{ .name = "sessionCacheSize", .type = OPTION_COUNT, SERVICE(session_cache_size), BOTH,
 	    RANGE(0, 1000000000), .argument = "NUMBER", .initial = "1000",
 	    .help = "With sessionResume, the clients whose certificates are remembered, by all "
 	        "services together (the largest number counts); who is forgotten begins with a "
 	        "full handshake. In client mode, the sessions that this service keeps, of one "
 	        "server 32 at most; 0 is a million." },
 	{ .name = "sessionCacheTimeout", .alias = "session", .type = OPTION_SECONDS,
-	    SERVICE(session_cache_timeout), RANGE(0, YEAR),
+	    SERVICE(session_cache_timeout), BOTH, RANGE(0, YEAR),
 	    .argument = "SECONDS", .initial = "300",
 	    .help = "With sessionResume, the seconds after which a full handshake is needed "
 	        "again." },

@@ -292,6 +292,7 @@ class Judged(DoctorCase):
             self.own_server("--cafile", self.cafile, "--alpn", "x")), "--alpn", "h2", "--cert",
             self.pem["client"])
         self.assertRegex(said, r"no_application_protocol \(120\): it wants another")
+        self.assertIn("Verdict: it speaks TLS, but with none of the application protocols", said)
 
     @staticmethod
     def own_address(server):
