@@ -36,9 +36,10 @@ describe_tls(const struct tunnel *t, char *text, size_t cap)
 	if (ep == NULL || !is_open(t))
 		return;
 	protocol = tls_session_protocol(ep->tls);
-	n = snprintf(text, cap, "; %s %s %s%s%.64s; peer ", tls_session_version(ep->tls),
+	n = snprintf(text, cap, "; %s %s %s%s%s%.64s; peer ", tls_session_version(ep->tls),
 	    tls_session_suite(ep->tls), tls_session_group(ep->tls),
-	    protocol != NULL ? " ALPN " : "", protocol != NULL ? protocol : "");
+	    tls_session_resumed(ep->tls) ? " resumed" : "", protocol != NULL ? " ALPN " : "",
+	    protocol != NULL ? protocol : "");
 	if (n < 0 || (size_t)n >= cap)
 		return;
 	if (tls_session_shared(ep->tls) != NULL)

@@ -84,6 +84,7 @@ class ClientCase(Revocation):
         resumed = server.reused.count(True)
         if resumed:
             sluss.wait_log(REUSED, count=resumed)
+            sluss.wait_log(r"closed; TLSv1\.\d \S+ \S+ resumed; peer ", count=resumed)
         return seen
 
     def assert_refused(self, sluss, why):

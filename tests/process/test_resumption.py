@@ -128,6 +128,7 @@ class Works(Resumption):
                 said = harness.s_client(sluss.port, flag, "-cert", pem, way, self.path("sess"))
             self.assertIn("Reused, TLS", said)
         sluss.wait_log(REUSED, count=2)
+        sluss.wait_log(r"; TLSv1\.\d \S+ \S+ resumed; peer ", count=2)
 
     def test_lifetime(self):
         """sessionCacheTimeout counts from the full handshake, however often it was resumed since,
