@@ -4,6 +4,7 @@ each sluss once more."""
 
 import datetime
 import ipaddress
+import itertools
 import os
 import signal
 import ssl
@@ -150,6 +151,9 @@ def bundle(path, *identities):
     return path
 
 
+numbers = itertools.count()
+
+
 def context(folder, identity=None, server_side=False, version=None, asks=None):
     """An OpenSSL context that shows an identity, however weak.  A client side believes
     everything; a server side asks for the client certificate in the file asks, or for none."""
@@ -159,7 +163,8 @@ def context(folder, identity=None, server_side=False, version=None, asks=None):
     ctx.check_hostname = False
     ctx.verify_mode = ssl.CERT_NONE
     if identity is not None:
-        pem = identity.write(folder, "context-%d" % len(os.listdir(folder)))[0]
+        # Also of several threads at once each has a file of its own.
+        pem = identity.write(folder, "context-%d" % next(numbers))[0]
         ctx.load_cert_chain(pem)
     if asks:
         ctx.verify_mode = ssl.CERT_OPTIONAL
