@@ -8,6 +8,9 @@
 #include "open_priv.h"
 #include "tunnel/trace.h"
 
+/* For the questions that are left when the time for all of them ends with an answer. */
+#define MOMENT_SECONDS 1
+
 static struct ocsp_terms
 terms_of(const struct service *s)
 {
@@ -61,6 +64,7 @@ refuse(struct tunnel *t, enum trust_verdict v, const struct errmsg *why)
 	struct endpoint *ep = tunnel_tls_side(t);
 	bool redirected = t->service->conf->redirect.n > 0 && t->up.ops == NULL;
 
+	tunnel_limit(t, 0);
 	t->opening->met = redirected;
 	if (endpoint_refuse(ep, &t->lane->stage, v, why, !redirected) == IO_NOMEM)
 		return tunnel_fail(t, REASON_NOMEM);
@@ -210,6 +214,11 @@ ocsp_late(struct tunnel *t)
 	struct opening *o = t->opening, **p;
 	struct errmsg why;
 
+	/* An answer came in the same turn: it counts, and what is left has a moment more. */
+	if (o->ocsp->reply != NULL) {
+		tunnel_limit(t, MOMENT_SECONDS);
+		return STEP_WAIT;
+	}
 	if (o->asking) {
 		for (p = &t->lane->askers; *p != o; p = &(*p)->next_asker)
 			;

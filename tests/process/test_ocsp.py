@@ -5,6 +5,7 @@ waits for it."""
 import signal
 import socket
 import ssl
+import time
 
 from certs import CheckedCase, TlsServer, ask, context, make
 from harness import (SLUSS, VERSIONS, Program, Sluss, TlsWire, connect, echo, free_port, main, run,
@@ -364,6 +365,19 @@ class Waiting(Ocsp):
         self.responder.reply = lambda request: None
         sluss = self.serve("TIMEOUTocsp = 600", "TIMEOUTbusy = 1")
         self.assert_refused(sluss, self.alice, "within 1 seconds (TIMEOUTbusy)")
+
+    def test_same_turn(self):
+        """The whole time is over in the turn of the loop in which the answer comes: what was
+        answered is not answered again."""
+        make("server", kind="rsa3072").write(self.dir, "slow")
+        self.responder.reply = lambda request: None
+        sluss = self.serve("TIMEOUTocsp = 1", "TIMEOUTbusy = 1", "OCSPrequire = no",
+                           "OCSPnonce = yes", "cert = " + self.path("slow.pem"))
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            self.shake(sluss.port, self.alice)
+        self.responder.reply = self.responder.honest
+        self.open(sluss.port, self.alice)
 
     def test_end(self):
         """Who waits does not keep sluss from ending."""
