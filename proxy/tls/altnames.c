@@ -94,7 +94,7 @@ altnames_text(const struct der *der, enum altname kind, char *text, size_t size)
 		if ((name.tag & 0x1f) != kind)
 			continue;
 		one = text_of(&name, ip, sizeof(ip));
-		if (used + one.n + 2 <= size) {
+		if (used + (used > 0) + one.n < size) {
 			memcpy(text + used, " ", used > 0);
 			memcpy(text + used + (used > 0), one.p, one.n);
 			text[used + (used > 0) + one.n] = '\0';

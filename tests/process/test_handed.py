@@ -281,6 +281,10 @@ class Environment(Handed):
         self.assertNotIn("SLUSS_PEER_DNS", env)
         self.assertEqual((env["SLUSS_PEER_IP"], env["SLUSS_PEER_CN"]), ("192.0.2.1", "many"))
         sluss.wait_log("is not told SLUSS_PEER_DNS: the names are more than 4095 bytes")
+        longest = "x:" + 4093 * "a"
+        env = self.environment(sluss, certs.make("long", self.ca, more=san(
+            x509.UniformResourceIdentifier(longest))))
+        self.assertEqual(env["SLUSS_PEER_URI"], longest)
 
     def client_environment(self, address, *lines):
         """What a program is told of the server that sluss speaks TLS with."""
