@@ -68,6 +68,8 @@ struct opening {
 	struct ocsp_talk *ocsp;     /* what is asked about the peer; NULL: nothing yet */
 	struct hello_reader hello;  /* read before the session is made, or empty */
 	bool heard_hello;           /* … which the time of the handshake began with */
+	bool by_name;               /* sections are told apart by the name in it: */
+	char name[HELLO_NAME];      /* … this one; "": none */
 	size_t thrown_away;         /* bytes that came after the handshake had failed */
 	struct errmsg why;          /* of the failure, for the log */
 };

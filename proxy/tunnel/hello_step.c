@@ -1,4 +1,5 @@
 /* Reads a client's hello, and finds the section that serves it by the name in it. */
+#include <string.h>
 #include <syslog.h>
 
 #include "open_priv.h"
@@ -47,6 +48,7 @@ choose(struct tunnel *t)
 
 	if (t->service->nnamed == 0 || !hello_parse(&t->opening->hello, &h))
 		return STEP_NEXT;
+	strcpy(t->opening->name, h.name);
 	s = service_for_name(t->service, h.name);
 	tunnel_log(t, LOG_DEBUG, "SNI: \"%s\" is for section [%s]", h.name, s->conf->name);
 	if (s == t->service)
@@ -84,6 +86,7 @@ hello_run(struct tunnel *t)
 		return STEP_NEXT;
 	if (!o->heard_hello) {
 		o->heard_hello = true;
+		o->by_name = t->service->nnamed > 0;
 		tunnel_limit(t, t->service->conf->timeout_busy);
 	}
 	switch (hello_read(&o->hello, in->data != NULL ? buf_head(in) : NULL, in->len)) {

@@ -1,6 +1,9 @@
 /* What a PROXY header tells its target of the client. */
 #include "preface_facts_priv.h"
 
+#include <string.h>
+#include <strings.h>
+
 #include "base/log.h"
 #include "net/sock.h"
 #include "tls/altnames.h"
@@ -18,6 +21,24 @@ find_identity(const struct tls_session *tls, struct facts *f, const struct der *
 		f->told.names = f->names;
 }
 
+/* Where sections are told apart by the name, no other is told than the one that was read for that: the
+ * library's may be another, of a second hello or cut at a NUL, and stand for a section that would
+ * have refused. */
+static const char *
+find_authority(const struct tunnel *t)
+{
+	const char *name = tls_session_asked_for(t->down.tls);
+	const struct opening *o = t->opening;
+	size_t n;
+
+	if (name == NULL || !o->by_name)
+		return name;
+	n = strlen(name);
+	if (n > 0 && name[n - 1] == '.')
+		n--;
+	return n > 0 && n == strlen(o->name) && strncasecmp(name, o->name, n) == 0 ? name : NULL;
+}
+
 static enum verdict
 find_tls(struct tunnel *t, struct facts *f)
 {
@@ -32,7 +53,7 @@ find_tls(struct tunnel *t, struct facts *f)
 	f->told.own_key = tls_session_key_alg(tls);
 	f->told.own_sig = tls_session_sig_alg(tls);
 	f->told.protocol = tls_session_protocol(tls);
-	f->told.authority = tls_session_asked_for(tls);
+	f->told.authority = find_authority(t);
 	f->told.binding = tls_session_binding(tls, &f->unbound);
 	if (cert == NULL)
 		return tls_session_peer(tls) == NULL ? STEP_NEXT : tunnel_fail(t, REASON_NOMEM);

@@ -144,13 +144,18 @@ class RawClient:
         exts += extension(43, vector(1, b"\x03\x04"))
         exts += extension(45, vector(1, modes))
         exts += extension(51, vector(2, b"\x00\x1d" + vector(2, share))) + more
-        identities = vector(2, b"".join(vector(2, o.ticket.ticket) + struct.pack("!I", o.age)
-                                        for o in self.offers))
-        exts += struct.pack("!HH", 41, len(identities) + binders) + identities
+        if self.offers:
+            identities = vector(2, b"".join(vector(2, o.ticket.ticket) + struct.pack("!I", o.age)
+                                            for o in self.offers))
+            exts += struct.pack("!HH", 41, len(identities) + binders) + identities
+        else:
+            binders = 0
         body = (b"\x03\x03" + os.urandom(32) + vector(1, os.urandom(32)) +
                 vector(2, b"".join(struct.pack("!H", s) for s in suites)) + b"\x01\x00" +
                 struct.pack("!H", len(exts) + binders) + exts)
         hello = b"\x01" + (len(body) + binders).to_bytes(3, "big") + body
+        if not self.offers:
+            return hello
         return hello + vector(2, b"".join(vector(1, self.binder(o, hello)) for o in self.offers))
 
     @staticmethod
@@ -196,13 +201,17 @@ class RawClient:
 
     def resume(self, chosen):
         """The rest of a handshake that resumes by that offer."""
-        s = Schedule(self.suite, self.offers[chosen].ticket.psk)
+        self.finish(self.offers[chosen].ticket.psk)
+
+    def finish(self, psk=None):
+        """The rest of a handshake, whatever the server proves and asks for."""
+        s = Schedule(self.suite, psk or bytes(HASHES[self.suite][1]))
         s.step(self.private.exchange(X25519PublicKey.from_public_bytes(self.extensions[51][4:])))
         said = self.hello + self.answer
         server = Keys(s, s.derive(b"s hs traffic", said))
         mine = s.derive(b"c hs traffic", said)
         messages = b""
-        while messages[-(4 + s.size):][:1] != b"\x14":
+        while messages[-(4 + s.size):][:4] != b"\x14" + s.size.to_bytes(3, "big"):
             messages += self.record(server)[1]
         s.step(bytes(s.size))
         said += messages

@@ -13,6 +13,7 @@ import certs
 import harness
 from harness import TlsWire, connect, main, recv_exactly, wait_for
 from cryptography import x509
+from rawtls import RawClient, extension, vector
 from test_prefaces import recv_proxy2, tlvs
 
 LABEL = "EXPORTER-Channel-Binding"
@@ -216,6 +217,22 @@ class Header(Handed):
         line = "is not told the alternative names of 127.0.0.1:"
         sluss.wait_log(re.escape(line))
         self.assertEqual(sluss.log.count(line), 1)
+
+    def test_authority(self):
+        """A name that is for another section, though only for those who read it in another way,
+        is not told by the one that was taken for it."""
+        sluss = self.with_header("[other]", "sni = svc:other.test", "cert = " + self.server_pem,
+                                 "connect = 127.0.0.1:1", trust=False)
+        for name, told in ((b"free.test", b"free.test"), (b"Free.Test.", b"Free.Test."),
+                           (None, None), (b"other.test\0x", None), (b"other.test\0", None),
+                           (b"free.test\0other.test", None)):
+            with self.subTest(name):
+                more = b"" if name is None else extension(0, vector(2, b"\0" + vector(2, name)))
+                raw = RawClient(self.own(connect(sluss.port)), [], more=more)
+                raw.server_hello()
+                raw.finish()
+                self.assertEqual(raw.talk(b"x"), b"x")
+                self.assertEqual(tlvs(self.seen.pop()[2][12:]).get(0x02), told)
 
     def test_odd_names(self):
         """A name that ends early for some readers is told to none; a subject with two common
