@@ -80,6 +80,10 @@ void tls_session_revocation(struct tls_session *, struct crl_set *);
 void tls_session_resume(struct tls_session *, struct session_pool *,
     const char *const *where, size_t n);
 
+/* The handshake failed; to be called where nothing else says so, the peer having left or being silent.  What
+ * was offered may be the reason, and is not offered again. */
+void tls_session_forsake(struct tls_session *);
+
 /*
  * Judges the peer of a session that is done once more, by another context of the same side and its
  * lists of revoked certificates, as trust_judge_with() does.  TRUST_OK, too, for an outcast: it is where such belong.

@@ -210,7 +210,7 @@ resume_done(struct tls_session *s)
 }
 
 void
-resume_failed(struct tls_session *s)
+tls_session_forsake(struct tls_session *s)
 {
 	if (!s->context->server && s->pool != NULL && s->grant.given)
 		session_pool_forget(s->pool, s->upstream);

@@ -21,7 +21,4 @@ bool resume_take_up(struct tls_session *);
 /* The handshake is done, and the server judged, or the session of before resumed. */
 void resume_done(struct tls_session *);
 
-/* The handshake failed: what was offered may be the reason, and is not offered again. */
-void resume_failed(struct tls_session *);
-
 #endif

@@ -391,7 +391,7 @@ tls_session_handshake(struct tls_session *s, struct tls_io *io)
 	if (r == IO_OK)
 		r = conclude(s);
 	if (r != IO_OK && r != IO_WANT)
-		resume_failed(s);
+		tls_session_forsake(s);
 	return r;
 }
 

@@ -95,7 +95,7 @@ session_for(struct tunnel *t)
 	if (s == NULL)
 		return NULL;
 	tls_session_revocation(s, t->service->crls);
-	if (t->service->sessions != NULL)
+	if (t->service->sessions != NULL && !t->opening->again)
 		resume_session(t, s);
 	return s;
 }
@@ -145,6 +145,8 @@ handshake_failed(struct tunnel *t, struct endpoint *ep, enum iores why)
 {
 	struct opening *o = t->opening;
 
+	if (why == IO_EOF || why == IO_RESET)
+		tls_session_forsake(ep->tls);
 	if (why != IO_NOMEM && again_may(t, ep))
 		return again_run(t, ep, why);
 	if (why == IO_EOF || why == IO_RESET) {
@@ -228,6 +230,7 @@ handshake_late(struct tunnel *t)
 {
 	struct endpoint *ep = tunnel_tls_side(t);
 
+	tls_session_forsake(ep->tls);
 	errmsg_set(&t->opening->why, "not finished within %u seconds; %s; phase: %s",
 	    t->service->conf->timeout_busy,
 	    tls_session_began(ep->tls) ? "the peer began it" : "the peer said nothing",

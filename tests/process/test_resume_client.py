@@ -4,6 +4,7 @@ full handshake would not.  Each attack says the line that stops it."""
 
 import datetime
 import os
+import socket
 import ssl
 import threading
 
@@ -29,6 +30,25 @@ class Server(TlsServer):
         self.reused.append(wire.tls.session_reused)
         self.clients.append(wire.tls.getpeercert(True))
         return super()._talk(wire)
+
+
+class Forgetful(Server):
+    """From a time on it leaves whoever offers a session, without a word."""
+
+    def __init__(self, ctx):
+        self.left, self.forgets = 0, False
+        super().__init__(ctx)
+
+    def _serve(self, c):
+        data = b""
+        while not data or len(data) < 5 + int.from_bytes(data[3:5], "big"):
+            data = c.recv(65536, socket.MSG_PEEK)
+        hello = hellos(data, CLIENT_HELLO)[0]
+        if self.forgets and (hello.extensions.get(35) or 41 in hello.extensions):
+            self.left += 1
+            c.recv(len(data))
+        else:
+            super()._serve(c)
 
 
 class ClientCase(Revocation):
@@ -184,6 +204,19 @@ class Works(ClientCase):
             sluss.wait_log("TLSv1.3")
             self.assertNotRegex(sluss.log, r"LOG[0-4]\[\d|connecting again")
             sluss.stop()
+
+    def test_server_leaves(self):
+        """A server that ends the connection for an old session gets no more of them."""
+        for name, version in VERSIONS:
+            with self.subTest(name):
+                server = self.own(Forgetful(self.context(version, tickets=6)))
+                sluss = self.client_of(targets=[server.target])
+                self.visit(sluss)
+                server.forgets = True
+                self.assertEqual(self.visits(sluss, server, 1), [False])
+                self.assertEqual(server.left, 1)
+                sluss.wait_log("connecting again without it")
+                sluss.stop()
 
     def test_huge_ticket(self):
         """A ticket holds our own certificate: one that is too long is not kept, and does no harm."""
