@@ -29,6 +29,16 @@ find_path(const struct trust *t, const struct der *chain, size_t n, struct x509 
 	s->occasion = NULL;
 }
 
+/* Whether the certificate must have a path: it does not stand in the CA file itself. */
+static bool
+needs_path(const struct trust *t, const struct path_search *s)
+{
+	const struct x509 *leaf = &s->presented[0];
+
+	return t->nanchors > 0 && s->npresented > 0 &&
+	    (!trust_has_anchor(t, leaf) || (t->chain && !x509_self_issued(leaf)));
+}
+
 int
 tls_session_questions(const struct tls_session *s, struct ocsp_question **questions,
     struct errmsg *e)
@@ -43,6 +53,9 @@ tls_session_questions(const struct tls_session *s, struct ocsp_question **questi
 		return 0;
 	chain = identity_chain(s->identity, &n);
 	find_path(s->context->trust, chain, n, presented, &search, !s->context->server);
+	/* A path that was there, of more certificates than are kept, must not save the questions. */
+	if (search.nfound == 0 && needs_path(s->context->trust, &search))
+		return errmsg_set(e, "the peer sent more certificates along than are kept");
 	for (i = 0; i + 1 < search.nfound; i++) {
 		questions[i] = ocsp_question_of(search.found[i]->der, search.found[i + 1]->der, e);
 		if (questions[i] != NULL)

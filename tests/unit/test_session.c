@@ -2,7 +2,7 @@
  * tls/session: TLS sessions connected through memory, and the attacks that a naive use
  * of wolfSSL would let through.  The attacker is wolfSSL itself, used by hand.
  */
-#include "tls/context_priv.h"
+#include "tls/session_priv.h"
 
 #include <wolfssl/wolfcrypt/cryptocb.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
@@ -21,6 +21,7 @@
 #include "onefile.h"
 #include "tls/keygen.h"
 #include "tls/library.h"
+#include "tls/ocsp.h"
 #include "tls/session.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
@@ -1053,6 +1054,50 @@ START_TEST(right_ones_pass)
 }
 END_TEST
 
+/* How many certificates of the peer there are questions about, or -1. */
+static int
+count_questions(const struct tls_session *s)
+{
+	struct ocsp_question *questions[TLS_QUESTIONS];
+	struct errmsg why;
+	int n = tls_session_questions(s, questions, &why);
+
+	for (int i = 0; i < n; i++)
+		ocsp_question_free(questions[i]);
+	return n;
+}
+
+/* Of a peer whose intermediate was not kept nobody knows whom to ask: that is no reason to ask
+ * nobody.  Where the certificate itself is trusted, it is.  (ocsp_session.c needs_path().) */
+START_TEST(path_not_kept)
+{
+	struct tls_context *ca = context(true, "server", NULL, "root", TLS_1_2, TLS_1_3);
+	struct tls_context *pin = context(true, "server", "sub_leaf", NULL, TLS_1_2, TLS_1_3);
+	WOLFSSL_CTX *c = raw_context(false, "sub_leaf", versions[_i]);
+
+	for (int pinned = 0; pinned < 2; pinned++) {
+		struct identity *short_one;
+		size_t n;
+
+		begin();
+		ours(&server, pinned ? pin : ca, NULL, 0);
+		raw(&client, c);
+		handshake(WHOLE);
+		ck_assert_int_eq(server.r, IO_OK);
+		ck_assert_int_eq(count_questions(server.s), pinned ? 0 : 2);
+		short_one = identity_get(identity_chain(server.s->identity, &n), 1);
+		ck_assert_uint_eq(n, 2);
+		identity_put(server.s->identity);
+		server.s->identity = short_one;
+		ck_assert_int_eq(count_questions(server.s), pinned ? 0 : -1);
+		finish_ends();
+	}
+	wolfSSL_CTX_free(c);
+	tls_context_unref(ca);
+	tls_context_unref(pin);
+}
+END_TEST
+
 /* 0.1, 0.2: the genuine certificate's name, key identifiers and signature bytes, but the
  * attacker's key; of a pinned certificate, and of a trusted root.  (trust.c judge(): judge_pin();
  * path.c links_hold(): link_holds().) */
@@ -1687,6 +1732,7 @@ session_suite(void)
 	tcase_add_test(tc, hello_request);
 	tc = add_case(s, "trust");
 	tcase_add_loop_test(tc, right_ones_pass, 0, 2);
+	tcase_add_loop_test(tc, path_not_kept, 0, 2);
 	tcase_add_loop_test(tc, forged_clone, 0, 2);
 	tcase_add_loop_test(tc, context_poisoning, 0, 2);
 	tcase_add_loop_test(tc, remembered_intermediate, 0, 2);
