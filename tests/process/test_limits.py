@@ -248,8 +248,10 @@ class Lines(LimitCase):
 
     def test_refused(self):
         server = self.server("echo:", "--denyfrom", "127.0.0.1")
+        # One that waits to be accepted when all ends is counted by nobody.
         for _ in range(60):
-            self.knock(server.port)
+            c = self.knock(server.port)
+            self.assertEqual(outcome(c) if c else (b"", "reset"), (b"", "reset"))
         self.knock(server.port, "127.0.0.2").close()
         server.wait_log(r"refused connection from 127\.0\.0\.1", count=10)
         server.stop()
