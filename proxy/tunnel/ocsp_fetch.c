@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -229,10 +230,13 @@ static int
 find_address(struct ocsp_fetch *f, struct resolver *resolver, uint64_t id,
     void (*deliver)(struct inbox_msg *, void *), struct errmsg *e)
 {
+	char text[sizeof(f->url.host) + sizeof(f->url.port)];
 	struct addr_spec spec = { .kind = ADDR_TCP, .host = f->url.host, .port = f->url.port,
-		.text = f->url.host };
+		.text = text };
 	struct addr_list list;
 
+	/* It is what the resolver reads. */
+	snprintf(text, sizeof(text), "%s:%s", f->url.host, f->url.port);
 	switch (addr_resolve(&spec, false, true, &list, e)) {
 	case 0:
 		begin_dial(f, &list);

@@ -192,6 +192,17 @@ class Answers(Ocsp):
                                                  self.responder.url))
         self.open(self.serve().port, alice)
 
+    def test_by_name(self):
+        """Most certificates name the host of their responder, which is to be looked up."""
+        alice, lost = (self.person("alice", self.responder.url.replace("127.0.0.1", host))
+                       for host in ("localhost", "nowhere.invalid"))
+        self.responder.knows(alice)
+        sluss = self.serve()
+        self.open(sluss.port, alice)
+        self.assertEqual(self.responder.requests, [alice.cert.serial_number])
+        self.assert_refused(sluss, lost, "nowhere.invalid")
+        self.assertNotIn("out of memory", sluss.log)
+
     def test_nobody_to_ask(self):
         """As in stunnel, who names no responder passes."""
         sluss = self.serve()
