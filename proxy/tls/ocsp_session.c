@@ -8,14 +8,14 @@
 #include "session_priv.h"
 #include "trust_priv.h"
 
-/* Finds the path by which the chain was let in once more; there may be none, where the certificate
- * itself is trusted. */
-static void
+/* Finds the path by which the chain was let in once more.  Returns TRUST_OK also where there is none
+ * since the certificate itself is trusted; but a CA may have expired since. */
+static enum trust_verdict
 find_path(const struct trust *t, const struct der *chain, size_t n, struct x509 *presented,
-    struct path_search *s, bool peer_is_server)
+    struct path_search *s, bool peer_is_server, struct errmsg *why)
 {
 	const struct occasion o = { peer_is_server, time(NULL), t->level, NULL };
-	struct errmsg why;
+	enum trust_verdict v = TRUST_OK;
 
 	*s = (struct path_search){ .presented = presented, .anchors = t->anchors,
 		.nanchors = t->nanchors, .occasion = &o, .depth = t->depth };
@@ -23,20 +23,12 @@ find_path(const struct trust *t, const struct der *chain, size_t n, struct x509 
 		if (x509_parse(&presented[s->npresented], chain[i].data, chain[i].len) == NULL)
 			s->npresented++;
 		else if (i == 0)
-			return;
-	if (s->npresented > 0)
-		path_find(s, &why);
+			return TRUST_MALFORMED;
+	if (t->nanchors > 0 && s->npresented > 0)
+		v = path_find(s, why);
 	s->occasion = NULL;
-}
-
-/* Whether the certificate must have a path: it does not stand in the CA file itself. */
-static bool
-needs_path(const struct trust *t, const struct path_search *s)
-{
-	const struct x509 *leaf = &s->presented[0];
-
-	return t->nanchors > 0 && s->npresented > 0 &&
-	    (!trust_has_anchor(t, leaf) || (t->chain && !x509_self_issued(leaf)));
+	return trust_has_anchor(t, &presented[0]) && (!t->chain || x509_self_issued(&presented[0])) ?
+	    TRUST_OK : v;
 }
 
 int
@@ -52,10 +44,9 @@ tls_session_questions(const struct tls_session *s, struct ocsp_question **questi
 	if (s->identity == NULL || !tls_session_verified(s))
 		return 0;
 	chain = identity_chain(s->identity, &n);
-	find_path(s->context->trust, chain, n, presented, &search, !s->context->server);
-	/* A path that was there, of more certificates than are kept, must not save the questions. */
-	if (search.nfound == 0 && needs_path(s->context->trust, &search))
-		return errmsg_set(e, "the peer sent more certificates along than are kept");
+	if (find_path(s->context->trust, chain, n, presented, &search, !s->context->server, e) !=
+	    TRUST_OK)
+		return -1;
 	for (i = 0; i + 1 < search.nfound; i++) {
 		questions[i] = ocsp_question_of(search.found[i]->der, search.found[i + 1]->der, e);
 		if (questions[i] != NULL)

@@ -40,21 +40,22 @@ asks(const struct service *s)
 	return s->conf->ocsp_url != NULL || s->conf->ocsp_aia;
 }
 
-static struct ocsp_talk *
-begin(struct tunnel *t)
+static int
+begin(struct tunnel *t, struct errmsg *why)
 {
 	struct ocsp_talk *k;
 	int n;
 
 	if ((k = calloc(1, sizeof(*k))) == NULL)
-		return NULL;
-	n = tls_session_questions(tunnel_tls_side(t)->tls, k->questions, &t->opening->why);
+		return errmsg_set(why, "out of memory");
+	n = tls_session_questions(tunnel_tls_side(t)->tls, k->questions, why);
 	if (n == -1) {
 		free(k);
-		return NULL;
+		return -1;
 	}
 	k->n = (size_t)n;
-	return k;
+	t->opening->ocsp = k;
+	return 0;
 }
 
 /* The peer may not pass; where there is somewhere else for such, it goes there. */
@@ -191,13 +192,14 @@ ocsp_run(struct tunnel *t)
 {
 	struct opening *o = t->opening;
 	struct ocsp_reply *r;
+	struct errmsg why;
 
 	if (o->outcast || !asks(t->service))
 		return STEP_NEXT;
 	if (o->asking)
 		return STEP_WAIT;
-	if (o->ocsp == NULL && (o->ocsp = begin(t)) == NULL)
-		return tunnel_fail(t, REASON_NOMEM);
+	if (o->ocsp == NULL && begin(t, &why) == -1)
+		return refuse(t, TRUST_STATUS_UNKNOWN, &why);
 	if ((r = o->ocsp->reply) != NULL) {
 		o->ocsp->reply = NULL;
 		return heard(t, r);

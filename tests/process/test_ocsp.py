@@ -2,12 +2,13 @@
 """Peers that are asked about (OCSP): what a responder says, or does not say, and who
 waits for it."""
 
+import datetime
 import signal
 import socket
 import ssl
 import time
 
-from certs import CheckedCase, TlsServer, ask, context, make
+from certs import CheckedCase, TlsServer, ask, context, make, now
 from harness import (SLUSS, VERSIONS, Program, Sluss, TlsWire, connect, echo, free_port, main, run,
                      wait_for)
 from responder import GOOD, REVOKED, UNKNOWN, Responder, answer, delegate, informed, serial
@@ -221,6 +222,38 @@ class Answers(Ocsp):
         self.assertEqual(self.responder.requests, [sub.cert.serial_number])
         self.responder.knows(sub, REVOKED)
         self.assert_refused(sluss, dave, REVOKED_WORDS + '"CN=Sub" was revoked')
+
+    def test_expired_meanwhile(self):
+        """A client that dawdles until the CA of its certificate has expired is not let in unasked."""
+        end = now() + datetime.timedelta(seconds=4)
+        sub = make("Sub", issuer=self.ca, ca=True, ends=end)
+        of_sub = self.own(Responder(sub))
+        dave = of_sub.knows(self.person("dave", of_sub.url, issuer=sub), REVOKED)
+        sluss = self.serve()
+        before = self.target.count
+        wire = TlsWire(self.own(connect(sluss.port)), context(self.dir, dave, version=TLS13))
+        with self.assertRaises(ssl.SSLWantReadError):
+            wire.tls.do_handshake()
+        wire.flush()
+        while True:
+            wire.feed()
+            try:
+                wire.tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                pass
+        # All but the last record, which is Finished.
+        data, at = wire.pending_out(), 0
+        while at + 5 + int.from_bytes(data[at + 3:at + 5], "big") < len(data):
+            at += 5 + int.from_bytes(data[at + 3:at + 5], "big")
+        wire.sock.sendall(data[:at])
+        time.sleep(5.5)
+        wire.sock.sendall(data[at:])
+        with self.assertRaises((ssl.SSLError, ConnectionError)):
+            wire.write(b"hello")
+            wire.read_exactly(1)
+        self.assertEqual(self.target.count, before)
+        sluss.wait_log(re.escape(UNKNOWN_WORDS + '"CN=Sub": it expired on'))
 
     def test_redirected(self):
         """Who turns out to be revoked goes where such go."""
