@@ -16,6 +16,18 @@ warn_moot_flags(struct judge *j)
 			    list->items[i], moot);
 }
 
+/* Whether a CA must vouch for the peer: not where the very certificate is all that is asked for. */
+static bool
+wants_chain(const struct conf_service *s)
+{
+	const bool exact = s->verify_peer || s->verify == 3 || s->verify == 4;
+
+	if (s->insecure || (s->cafile.n == 0 && s->capath.n == 0))
+		return false;
+	return s->verify_chain || (s->verify >= 1 && s->verify <= 3) ||
+	    (s->profile == PROFILE_STRICT && !exact);
+}
+
 /* Only about a certificate that a CA vouches for can anybody be asked. */
 static void
 warn_unasked(struct judge *j)
@@ -23,7 +35,7 @@ warn_unasked(struct judge *j)
 	const struct conf_service *s = j->service;
 	const char *option = s->ocsp_url != NULL ? "OCSP" : "OCSPaia";
 
-	if (!s->insecure && judge_verifies(s) && (s->cafile.n > 0 || s->capath.n > 0))
+	if (wants_chain(s))
 		return;
 	judge_option(j, LOG_WARNING, option,
 	    "nobody is asked, since no certificate is verified by a CA: add verifyChain = yes, with "

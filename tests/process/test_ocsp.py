@@ -504,6 +504,17 @@ class Options(Ocsp):
             self.assertRegex(err, r'conf:\d+: "%s": .*' % option)
             self.assertIn(why, err)
 
+    def test_nobody_is_asked(self):
+        """Of the very certificate that is trusted there is no issuer to ask."""
+        self.put("alice.crt", self.alice.cert_pem())
+        for chain, how, asked in (("no", "verifyPeer = yes", False), ("no", "verify = 4", False),
+                                  ("no", "peer = " + self.path("alice.crt"), False),
+                                  ("yes", "verifyPeer = yes", True), ("no", "verify = 3", True)):
+            with self.subTest(how, chain=chain):
+                status, err = self.said("OCSPaia = yes", "verifyChain = " + chain, how)
+                self.assertEqual(status, 0)
+                self.assertEqual("nobody is asked, since no certificate" in err, not asked)
+
     def test_moot(self):
         status, err = self.said("OCSPaia = yes", "OCSPflag = NOCHAIN")
         self.assertEqual(status, 0)
