@@ -229,7 +229,12 @@ load(struct doctor_args *a, struct errmsg *why)
 	}
 	if ((a->config = run_load(a->file)) == NULL)
 		return errmsg_set(why, "%s: configuration failed", a->file);
-	return find_section(a, why);
+	if (find_section(a, why) == -1)
+		return -1;
+	/* Lists that are given beside it take the place of its own. */
+	for (size_t i = 0; i < CONF_OPTIONS_MAX; i++)
+		a->service->marks[i].here = false;
+	return 0;
 }
 
 /* Without one, what the section connects to first. */

@@ -354,6 +354,12 @@ class Judged(DoctorCase):
         said = self.doctor(UNTRUSTED, target, "--config", conf, "--service", "a", "--checkhost",
                            "else.test")
         self.assertIn("names another host", said)
+        other = self.path("other.crt")
+        with open(other, "wb") as f:
+            f.write(make("Other", ca=True).cert_pem())
+        self.doctor(UNTRUSTED, target, "--config", conf, "--service", "a", "--cafile", other)
+        self.doctor(FINE, target, "--config", conf, "--service", "a", "--cafile", other,
+                    "--cafile", self.cafile)
 
     def test_own_certificate(self):
         """That ours has expired, or is for servers, is said at once."""
