@@ -67,6 +67,8 @@ refuse(struct tunnel *t, enum trust_verdict v, const struct errmsg *why)
 
 	tunnel_limit(t, 0);
 	t->opening->met = redirected;
+	/* What comes next has a time of its own. */
+	tunnel_limit(t, 0);
 	if (endpoint_refuse(ep, &t->lane->stage, v, why, !redirected) == IO_NOMEM)
 		return tunnel_fail(t, REASON_NOMEM);
 	return handshake_refused(t, ep);

@@ -264,6 +264,22 @@ class Answers(Ocsp):
         self.assertEqual(wire.read_exactly(4), b"else")
         self.assertEqual(self.target.count, 0)
 
+    def test_redirected_slowly(self):
+        """The time that was for the responders is not that for connecting to where such go."""
+        full = self.own(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting = self.own(socket.socket())
+        waiting.connect(full.getsockname())
+        self.responder.knows(self.alice, REVOKED)
+        honest = self.responder.honest
+        self.responder.reply = lambda request: time.sleep(0.5) or honest(request)
+        sluss = self.serve("redirect = 127.0.0.1:%d" % full.getsockname()[1], "TIMEOUTbusy = 1",
+                           "TIMEOUTconnect = 2")
+        self.shake(sluss.port, self.alice)
+        sluss.wait_log("Connection timed out")
+        self.assertNotIn("resolver", sluss.log)
+
     def test_openssl(self):
         """The responder of openssl, with its nonce, a delegated signer and a status of each kind."""
         port = free_port()
