@@ -68,13 +68,27 @@ is_host_pattern(const char *p)
 	    p[strlen(p) - 1] != '.';
 }
 
+/* Whether the one takes every name that the other takes, where both stand in that order: names
+ * without * are looked for first, wherever they stand. */
+static bool
+takes_all_of(const char *wide, const char *narrow)
+{
+	const size_t tail = strlen(wide) - 1, n = strlen(narrow);
+
+	if (strcasecmp(wide, narrow) == 0)
+		return true;
+	if (*wide != '*' || *narrow != '*' || n <= tail)
+		return false;
+	return strcasecmp(narrow + n - tail, wide + 1) == 0;
+}
+
 /* One before it in the file that takes every name it could take, or NULL. */
 static const struct conf_service *
 in_front(const struct config *c, const struct conf_service *s)
 {
 	for (const struct conf_service *o = c->services; o != s; o++)
 		if (sni_is_named(o) && colon(o) != NULL && sni_primary(c, o) == sni_primary(c, s) &&
-		    strcasecmp(sni_pattern(o), sni_pattern(s)) == 0)
+		    takes_all_of(sni_pattern(o), sni_pattern(s)))
 			return o;
 	return NULL;
 }
@@ -104,7 +118,9 @@ sni_check(const struct config *c, const struct conf_service *s, struct errmsg *w
 		return errmsg_set(why, "protocol = connect is said before any name, and chooses the "
 		    "target: write it here and in section [%s], or in neither", primary->name);
 	if ((other = in_front(c, s)) != NULL)
-		return errmsg_set(why, "it can never match: section [%s] has the same pattern",
-		    other->name);
+		return errmsg_set(why, strcasecmp(sni_pattern(other), sni_pattern(s)) == 0 ?
+		    "it can never match: section [%s] has the same pattern" :
+		    "it can never match: section [%s] in front of it takes all these names; put "
+		    "that one behind", other->name);
 	return 0;
 }
