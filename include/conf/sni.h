@@ -24,7 +24,10 @@ bool sni_matches(const char *pattern, const char *name);
 /* The section that it belongs to, or NULL when there is none of that name that listens as a TLS server. */
 const struct conf_service *sni_primary(const struct config *, const struct conf_service *);
 
-/* Judges sni of a server's section.  Returns 0, or -1 with the message filled. */
+/* What sni_check() may also say: stunnel takes such a file, and it is served as there. */
+#define SNI_WARNING 1
+
+/* Judges sni of a server's section.  Returns 0, or -1 or SNI_WARNING with the message filled. */
 int sni_check(const struct config *, const struct conf_service *, struct errmsg *);
 
 #endif

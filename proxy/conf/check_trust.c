@@ -259,9 +259,10 @@ static void
 check_sni(struct judge *j)
 {
 	struct errmsg why;
+	int rc = sni_is_named(j->service) ? sni_check(j->config, j->service, &why) : 0;
 
-	if (sni_is_named(j->service) && sni_check(j->config, j->service, &why) == -1)
-		judge_option(j, LOG_ERR, "sni", "%s", why.text);
+	if (rc != 0)
+		judge_option(j, rc == -1 ? LOG_ERR : LOG_WARNING, "sni", "%s", why.text);
 }
 
 static void

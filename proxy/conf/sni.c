@@ -117,10 +117,12 @@ sni_check(const struct config *c, const struct conf_service *s, struct errmsg *w
 	if ((s->protocol == PROTOCOL_CONNECT) != (primary->protocol == PROTOCOL_CONNECT))
 		return errmsg_set(why, "protocol = connect is said before any name, and chooses the "
 		    "target: write it here and in section [%s], or in neither", primary->name);
-	if ((other = in_front(c, s)) != NULL)
-		return errmsg_set(why, strcasecmp(sni_pattern(other), sni_pattern(s)) == 0 ?
-		    "it can never match: section [%s] has the same pattern" :
-		    "it can never match: section [%s] in front of it takes all these names; put "
-		    "that one behind", other->name);
-	return 0;
+	if ((other = in_front(c, s)) == NULL)
+		return 0;
+	if (strcasecmp(sni_pattern(other), sni_pattern(s)) == 0)
+		return errmsg_set(why, "it can never match: section [%s] has the same pattern",
+		    other->name);
+	errmsg_set(why, "it can never match: section [%s] in front of it takes all these names; put "
+	    "that one behind", other->name);
+	return SNI_WARNING;
 }

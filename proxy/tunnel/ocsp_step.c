@@ -65,7 +65,6 @@ refuse(struct tunnel *t, enum trust_verdict v, const struct errmsg *why)
 	struct endpoint *ep = tunnel_tls_side(t);
 	bool redirected = t->service->conf->redirect.n > 0 && t->up.ops == NULL;
 
-	tunnel_limit(t, 0);
 	t->opening->met = redirected;
 	/* What comes next has a time of its own. */
 	tunnel_limit(t, 0);
