@@ -170,7 +170,7 @@ const struct option option_table[] = {
 	    .argument = "LEVEL", .initial = "2", RANGE(0, 5),
 	    .help = "The least size of keys: up to 2 RSA 2048 and ECDSA P-256, 3 RSA 3072, "
 	        "4 RSA 7680 and P-384, 5 RSA 15360 and P-521; less than at level 2 is "
-	        "never taken." },
+	        "never taken, nor RSA above 4096 bits: from level 4 on no RSA key will do." },
 
 	/* The TLS protocol. */
 
