@@ -18,6 +18,7 @@ enum { NEW, OLD, NVERSIONS };
 #define BAD_RECORD_MAC 20
 #define DECRYPT_ERROR 51
 #define UNKNOWN_PSK_IDENTITY 115
+#define NO_APPLICATION_PROTOCOL 120
 
 static const struct {
 	enum tls_version version;
@@ -186,6 +187,13 @@ judge(const struct doctor *d, const struct der *chain, size_t n)
 	return v == TRUST_OK;
 }
 
+/* The alert that the server sent, or -1. */
+static int
+alert_of(const struct attempt *a)
+{
+	return a->end == ATTEMPT_ALERT ? tls_session_alert(a->tls) : -1;
+}
+
 /* Why nobody got so far as to see a certificate. */
 static int
 no_tls(const struct doctor *d)
@@ -193,10 +201,10 @@ no_tls(const struct doctor *d)
 	const struct attempt *a = &d->seen[NEW];
 	char text[DOCTOR_TEXT];
 
-	/* Which alert it is says the text alone. */
-	if (a->end == ATTEMPT_ALERT && strstr(a->why.text, "no_application_protocol") != NULL)
-		return conclude(DOCTOR_NO_TLS, "it speaks TLS, but with none of the application "
-		    "protocols that --alpn offers");
+	if (alert_of(a) == NO_APPLICATION_PROTOCOL)
+		return conclude(DOCTOR_NO_TLS, d->conf->alpn.n > 0 ?
+		    "it speaks TLS, but with none of the application protocols that --alpn offers" :
+		    "it speaks TLS, but wants an application protocol: offer it with --alpn");
 	if (a->end == ATTEMPT_ALERT && d->seen[OLD].end == ATTEMPT_ALERT)
 		return conclude(DOCTOR_NO_TLS, "it speaks TLS, but none that is spoken here: "
 		    "TLS 1.3 or 1.2 with a suite of AES-GCM or ChaCha20 is wanted");
@@ -210,7 +218,7 @@ no_tls(const struct doctor *d)
 static bool
 denies_key(const struct attempt *a)
 {
-	const int alert = a->end == ATTEMPT_ALERT ? tls_session_alert(a->tls) : -1;
+	const int alert = alert_of(a);
 
 	return alert == UNKNOWN_PSK_IDENTITY || alert == DECRYPT_ERROR || alert == BAD_RECORD_MAC;
 }

@@ -293,6 +293,9 @@ class Judged(DoctorCase):
             self.pem["client"])
         self.assertRegex(said, r"no_application_protocol \(120\): it wants another")
         self.assertIn("Verdict: it speaks TLS, but with none of the application protocols", said)
+        said = self.trusting(NO_TLS, self.own_address(self.own_server(
+            "--cafile", self.cafile, "--alpn", "x", "--alpnrequire")), "--cert", self.pem["client"])
+        self.assertIn("Verdict: it speaks TLS, but wants an application protocol: offer it", said)
 
     @staticmethod
     def own_address(server):
