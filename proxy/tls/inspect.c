@@ -44,8 +44,8 @@ static const struct {
 	{ 45, true, "our certificate has expired, or its clock is wrong: have a new one issued" },
 	{ 46, true, "it does not accept our certificate, for a reason that it keeps to itself; "
 	    "its log may have it" },
-	{ 47, false, "it says that our hello contradicts itself; what is between us may have "
-	    "changed it" },
+	{ 47, false, "it says that our hello contradicts itself: most likely there is no group "
+	    "in common (see curves), or what is between us has changed it" },
 	{ 48, true, "it does not know the CA that issued our certificate: add that CA to those "
 	    "it trusts, or show a certificate of one that it knows" },
 	{ 49, true, "our certificate is valid, but its rules do not let us pass: let it allow "
