@@ -5,7 +5,6 @@ and, in TLS 1.2, by its suites and groups."""
 import os
 import signal
 import subprocess
-import threading
 
 import certs
 import harness
@@ -219,32 +218,6 @@ class Mutual(Certificates):
             *self.certs(EC, RSA), "verifyChain = yes", "CAfile = " + self.path("root.crt"), *lines,
             profile="stunnel", **kw)))
 
-    def talk(self, port, *options):
-        """What openssl s_client says until an echo has come through; all it says if none does."""
-        p = subprocess.Popen(["openssl", "s_client", "-connect", "127.0.0.1:%d" % port, *options],
-                             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                             stderr=subprocess.DEVNULL)
-        watchdog = threading.Timer(harness.PATIENCE, p.kill)
-        watchdog.start()
-        try:
-            p.stdin.write(b"hello\n")
-            p.stdin.flush()
-            said = b""
-            for line in p.stdout:
-                said += line
-                if line == b"hello\n":
-                    break
-            return said.decode("utf-8", "replace")
-        finally:
-            watchdog.cancel()
-            p.stdout.close()
-            try:
-                p.stdin.close()
-            except BrokenPipeError:
-                pass
-            p.kill()
-            p.wait()
-
     def identity(self, who):
         return ("-cert", self.path(who + ".pem"), "-key", self.path(who + ".pem")) if who else ()
 
@@ -254,11 +227,11 @@ class Mutual(Certificates):
         for version in ("-tls1_2", "-tls1_3"):
             for algs, kind in (("rsa_pss_rsae_sha256:ECDSA+SHA256", RSA),
                                ("ECDSA+SHA256:rsa_pss_rsae_sha256", EC)):
-                said = self.talk(sluss.port, version, "-sigalgs", algs, *self.identity("me"))
+                said = harness.s_client(sluss.port, version, "-sigalgs", algs, *self.identity("me"))
                 self.assertIn("CN = " + kind, said)
                 self.assertIn("\nhello\n", said)
                 for who in ("stranger", None):
-                    said = self.talk(sluss.port, version, "-sigalgs", algs, *self.identity(who))
+                    said = harness.s_client(sluss.port, version, "-sigalgs", algs, *self.identity(who))
                     self.assertNotIn("\nhello\n", said)
         self.assertEqual(self.target.count, 4)
         sluss.wait_log("while in the TLS handshake: ", count=8)
@@ -273,7 +246,7 @@ class Mutual(Certificates):
             for options, what in ((("-sess_out", self.path("sess")) + rsa, "New, "),
                                   (("-sess_in", self.path("sess")), "Reused, "),
                                   (("-sess_in", self.path("sess")) + rsa, "Reused, ")):
-                said = self.talk(sluss.port, version, *me, *options)
+                said = harness.s_client(sluss.port, version, *me, *options)
                 self.assertIn(what, said, (version, options))
                 self.assertIn("\nhello\n", said)
         sluss.wait_log("CN=me", count=6)

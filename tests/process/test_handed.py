@@ -11,7 +11,7 @@ import subprocess
 
 import certs
 import harness
-from harness import TlsWire, connect, main, recv_exactly, wait_for
+from harness import TlsWire, connect, main, wait_for
 from cryptography import x509
 from rawtls import RawClient, extension, vector
 from test_prefaces import recv_proxy2, tlvs

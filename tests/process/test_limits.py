@@ -6,7 +6,7 @@ import ssl
 import time
 
 import harness
-from harness import Sluss, connect, echo, outcome, reset, wait_for
+from harness import Sluss, echo, outcome, reset, wait_for
 
 
 class LimitCase(harness.Case):

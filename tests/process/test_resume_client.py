@@ -8,7 +8,6 @@ import socket
 import ssl
 import threading
 
-import harness
 from certs import OP_IGNORE_UNEXPECTED_EOF, TlsServer, make, now
 from harness import VERSIONS, Sluss, connect, main, recv_exactly, wait_for
 from test_handshake import CLIENT_HELLO, Relay, hellos

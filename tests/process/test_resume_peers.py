@@ -6,7 +6,7 @@ import subprocess
 
 import harness
 from certs import make
-from harness import Program, Sluss, connect, free_port, main, need, recv_exactly, run, wait_for
+from harness import Program, Sluss, connect, free_port, main, need, recv_exactly, wait_for
 from test_resume_client import NEW, REUSED
 from test_revocation import Revocation
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 from certs import CheckedCase, make
-from harness import SLUSS, Sluss, connect, echo, main, need, run, wait_for
+from harness import SLUSS, Sluss, echo, main, need, run, wait_for
 from responder import BY_NAME, REVOKED, UNKNOWN, Responder, answer, delegate, informed, serial
 
 NONE = "OCSP response: no response sent"
