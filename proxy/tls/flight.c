@@ -1,4 +1,4 @@
-/* Handshake messages of TLS 1.2, which come in clear. */
+/* Handshake messages that come in clear. */
 #include "flight_priv.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
 
 #include "tls/asn1_priv.h"
 
-/* What the library reads of a handshake in clear (RFC 5246, 7.4) and keeps to itself. */
+/* What comes in clear of a handshake (RFC 5246, 4 and 7.4): its vectors and its messages. */
 
 /* Takes n bytes off the front.  Returns false when there are fewer. */
 bool flight_cut(struct span *, size_t n, struct span *part);

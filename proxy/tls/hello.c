@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flight_priv.h"
 #include "tls/hello.h"
 
 #define RECORD_HEADER 5
@@ -105,48 +106,20 @@ hello_free(struct hello_reader *r)
  * The message.
  */
 
-/* Bytes that are left to read. */
-struct bytes {
-	const uint8_t *p;
-	size_t n;
-};
-
 static bool
-skip(struct bytes *b, size_t n)
+number(struct span *in, size_t *n)
 {
-	if (b->n < n)
+	struct span bytes;
+
+	if (!flight_cut(in, 2, &bytes))
 		return false;
-	b->p += n;
-	b->n -= n;
+	*n = get16(bytes.p);
 	return true;
-}
-
-/* Takes a vector whose length stands in front of it, in so many bytes. */
-static bool
-vector(struct bytes *b, size_t width, struct bytes *v)
-{
-	size_t n;
-
-	if (b->n < width)
-		return false;
-	n = width == 1 ? b->p[0] : get16(b->p);
-	skip(b, width);
-	*v = (struct bytes){ b->p, n };
-	return skip(b, n);
-}
-
-static bool
-number(struct bytes *b, size_t *n)
-{
-	if (b->n < 2)
-		return false;
-	*n = get16(b->p);
-	return skip(b, 2);
 }
 
 /* Only what can be a host name is kept; anything else is as if it had not been said. */
 static void
-keep_name(struct hello *h, struct bytes name)
+keep_name(struct hello *h, struct span name)
 {
 	if (name.n > 0 && name.p[name.n - 1] == '.')
 		name.n--;
@@ -166,21 +139,19 @@ keep_name(struct hello *h, struct bytes name)
 
 /* RFC 6066, 3: a list of names, of which only the type host_name is known, once. */
 static bool
-server_name(struct bytes ext, struct hello *h)
+server_name(struct span ext, struct hello *h)
 {
-	struct bytes list, name;
+	struct span list, type, name;
 	bool found = false;
 
-	if (!vector(&ext, 2, &list) || ext.n > 0 || list.n == 0)
+	if (!flight_vector(&ext, 2, &list) || ext.n > 0 || list.n == 0)
 		return false;
 	while (list.n > 0) {
-		uint8_t type = list.p[0];
-
-		if (!skip(&list, 1) || !vector(&list, 2, &name) || name.n == 0)
+		if (!flight_cut(&list, 1, &type) || !flight_vector(&list, 2, &name) || name.n == 0)
 			return false;
-		if (type == HOST_NAME && found)
+		if (type.p[0] == HOST_NAME && found)
 			return false;
-		if (type == HOST_NAME) {
+		if (type.p[0] == HOST_NAME) {
 			keep_name(h, name);
 			found = true;
 		}
@@ -190,26 +161,26 @@ server_name(struct bytes ext, struct hello *h)
 
 /* RFC 7301, 3.1. */
 static bool
-protocols(struct bytes ext, struct hello *h)
+protocols(struct span ext, struct hello *h)
 {
-	struct bytes list, one;
+	struct span list, one;
 
-	if (!vector(&ext, 2, &list) || ext.n > 0 || list.n == 0)
+	if (!flight_vector(&ext, 2, &list) || ext.n > 0 || list.n == 0)
 		return false;
 	h->alpn = list.p;
 	h->alpn_len = list.n;
 	while (list.n > 0)
-		if (!vector(&list, 1, &one) || one.n == 0)
+		if (!flight_vector(&list, 1, &one) || one.n == 0)
 			return false;
 	return true;
 }
 
 static bool
-signature_schemes(struct bytes ext, struct hello *h)
+signature_schemes(struct span ext, struct hello *h)
 {
-	struct bytes list;
+	struct span list;
 
-	if (!vector(&ext, 2, &list) || ext.n > 0 || list.n == 0 || list.n % 2 != 0)
+	if (!flight_vector(&ext, 2, &list) || ext.n > 0 || list.n == 0 || list.n % 2 != 0)
 		return false;
 	h->sigalgs = list.p;
 	h->nsigalgs = list.n / 2;
@@ -218,11 +189,11 @@ signature_schemes(struct bytes ext, struct hello *h)
 
 /* RFC 8422, 5.1.1. */
 static bool
-groups(struct bytes ext, struct hello *h)
+groups(struct span ext, struct hello *h)
 {
-	struct bytes list;
+	struct span list;
 
-	if (!vector(&ext, 2, &list) || ext.n > 0 || list.n == 0 || list.n % 2 != 0)
+	if (!flight_vector(&ext, 2, &list) || ext.n > 0 || list.n == 0 || list.n % 2 != 0)
 		return false;
 	h->groups = list.p;
 	h->ngroups = list.n / 2;
@@ -230,12 +201,12 @@ groups(struct bytes ext, struct hello *h)
 }
 
 static bool
-versions(struct bytes ext, struct hello *h)
+versions(struct span ext, struct hello *h)
 {
-	struct bytes list;
+	struct span list;
 	size_t version;
 
-	if (!vector(&ext, 1, &list) || ext.n > 0 || list.n == 0 || list.n % 2 != 0)
+	if (!flight_vector(&ext, 1, &list) || ext.n > 0 || list.n == 0 || list.n % 2 != 0)
 		return false;
 	while (number(&list, &version))
 		h->tls13 = h->tls13 || version == VERSION_13;
@@ -243,7 +214,7 @@ versions(struct bytes ext, struct hello *h)
 }
 
 static bool
-extension(size_t type, struct bytes body, struct hello *h)
+extension(size_t type, struct span body, struct hello *h)
 {
 	switch (type) {
 	case EXT_SERVER_NAME:
@@ -282,14 +253,14 @@ known(size_t type)
 }
 
 static bool
-extensions(struct bytes list, struct hello *h)
+extensions(struct span list, struct hello *h)
 {
-	struct bytes body;
+	struct span body;
 	unsigned seen = 0;
 	size_t type;
 
 	while (list.n > 0) {
-		if (!number(&list, &type) || !vector(&list, 2, &body))
+		if (!number(&list, &type) || !flight_vector(&list, 2, &body))
 			return false;
 		/* Said twice it could mean one thing here and another one in the session. */
 		if ((seen & known(type)) != 0 || !extension(type, body, h))
@@ -302,26 +273,27 @@ extensions(struct bytes list, struct hello *h)
 bool
 hello_parse(const struct hello_reader *r, struct hello *h)
 {
-	struct bytes b = { r->msg + MESSAGE_HEADER, message_length(r) - MESSAGE_HEADER }, v, suites;
+	struct span b = { r->msg + MESSAGE_HEADER, message_length(r) - MESSAGE_HEADER }, v, suites;
 
 	*h = (struct hello){ 0 };
 	/* Version and random, session id, cipher suites, compression methods. */
-	if (!skip(&b, 2 + 32) || !vector(&b, 1, &v) || v.n > 32 || !vector(&b, 2, &suites) ||
-	    suites.n == 0 || suites.n % 2 != 0 || !vector(&b, 1, &v) || v.n == 0)
+	if (!flight_cut(&b, 2 + 32, &v) || !flight_vector(&b, 1, &v) || v.n > 32 ||
+	    !flight_vector(&b, 2, &suites) || suites.n == 0 || suites.n % 2 != 0 ||
+	    !flight_vector(&b, 1, &v) || v.n == 0)
 		return false;
 	h->suites = suites.p;
 	h->nsuites = suites.n / 2;
 	if (b.n == 0)
 		return true;
-	return vector(&b, 2, &v) && b.n == 0 && extensions(v, h);
+	return flight_vector(&b, 2, &v) && b.n == 0 && extensions(v, h);
 }
 
 bool
 hello_offers_protocol(const struct hello *h, const char *name)
 {
-	struct bytes list = { h->alpn, h->alpn_len }, one;
+	struct span list = { h->alpn, h->alpn_len }, one;
 
-	while (list.n > 0 && vector(&list, 1, &one))
+	while (list.n > 0 && flight_vector(&list, 1, &one))
 		if (one.n == strlen(name) && memcmp(one.p, name, one.n) == 0)
 			return true;
 	return false;
